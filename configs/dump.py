@@ -34,7 +34,7 @@ def to_toml(model: BaseModel) -> str:
 def config_hash(model: BaseModel) -> str:
     """16 hexadecimal digits that differ when any resolved setting differs.
 
-    SHA-256 of the resolved JSON with sorted keys: neither the order in a file nor a default spelt out matters.
+    SHA-256 of the resolved JSON with sorted keys: neither order nor a default spelt out matters.
     """
     canonical = json.dumps(resolved(model), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """Strict loader of presets and of the user's own TOML files.
 
 A preset is a `.toml` file in `presets/<kind>/`; a setting is named by its dotted path, e.g.
-`feeder.import_limit_kw`. Whatever is wrong becomes one `ConfigError` that names the source, the setting, the value and the rule.
+`feeder.import_limit_kw`. Whatever is wrong becomes one `ConfigError` that names the source, the setting, the
+value and the rule.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ def load_model(
         model: pydantic model that states every setting and its rule.
         kind: folder under `presets` in which a name is looked up.
         name_or_file: name of a preset, or path to a file (a `Path`, or text with a `/` or ending in `.toml`).
-        overrides: `dotted.key=value` each, the value in TOML; a bare word is text. In a list, an entry is named
-            by its number (`periods.0.price_usd_per_kwh=0.3`).
+        overrides: `dotted.key=value` each, the value in TOML; a bare word is text. In a list, an entry is
+            named by its number (`periods.0.price_usd_per_kwh=0.3`).
 
     Raises:
         ConfigError: unknown preset or setting (with the nearest valid name), or a value that breaks its rule.
