@@ -98,6 +98,7 @@ class NetBilling(Part):
     title: str = Field(min_length=1)
     effective: Date
     source: str = Field(min_length=1)
+    note: str = ""
     eligible_plans: Rows[str] = Field(min_length=1)  # import plans that the utility pairs with these credits
     weekday_usd_per_kwh: Rows[Rows[Price]]
     weekend_usd_per_kwh: Rows[Rows[Price]]
