@@ -1,0 +1,109 @@
+"""The three back ends of the port model, loaded by name when used.
+
+NumPy is the reference and what serving runs; Numba compiles the same bodies for scalars inside loops over worlds;
+torch makes them differentiable and runs them on a GPU.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..ledger import LedgerModel, make_ledger_model
+from .port import Operations, PortModel, make_port_model
+
+ROUNDING = {"float64": 1e-9, "float32": 1e-5}
+"""Relative room in which a power counts as on its current step."""
+
+
+def numpy_operations(dtype: str) -> Operations:
+    """NumPy's operations for `float32` or `float64` arrays."""
+    return Operations(
+        np.where, np.minimum, np.maximum, np.exp, np.log, np.sqrt, np.floor, float, ROUNDING[dtype]
+    )  # fmt: skip
+
+
+def torch_operations(dtype: str) -> Operations:
+    """torch's operations; literals become tensors where torch wants them."""
+    import torch
+
+    def bound(clamp: str, pair: Any) -> Any:
+        def apply(a: Any, b: Any) -> Any:
+            if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+                return pair(a, b)
+            tensor, number = (a, b) if isinstance(a, torch.Tensor) else (b, a)
+            return torch.clamp(tensor, **{clamp: number})
+
+        return apply
+
+    return Operations(
+        torch.where, bound("max", torch.minimum), bound("min", torch.maximum),
+        torch.exp, torch.log, torch.sqrt, torch.floor, float, ROUNDING[dtype],
+    )  # fmt: skip
+
+
+@cache
+def scalar_operations() -> Operations:
+    """Scalar operations for use inside compiled loops.
+
+    They compute in float64 whatever the arrays hold: outside of SIMD loops that costs about a quarter, and one set
+    of kernels serves both precisions.
+    """
+    import numba
+
+    @numba.njit(inline="always")
+    def where(condition, a, b):  # type: ignore[no-untyped-def]
+        return a if condition else b
+
+    @numba.njit(inline="always")
+    def minimum(a, b):  # type: ignore[no-untyped-def]
+        return a if a < b else b
+
+    @numba.njit(inline="always")
+    def maximum(a, b):  # type: ignore[no-untyped-def]
+        return a if a > b else b
+
+    return Operations(
+        where, minimum, maximum, math.exp, math.log, math.sqrt, math.floor, float, ROUNDING["float64"]
+    )  # fmt: skip
+
+
+def compile_scalar(function: Any) -> Any:
+    """Compile an elementwise function for scalars."""
+    import numba
+
+    return numba.njit(error_model="numpy")(function)
+
+
+def operations(backend: str, dtype: str = "float64") -> Operations:
+    """The elementwise operations of `backend`: `numpy`, `torch`, or `numba` for scalars in compiled loops.
+
+    Raises:
+        ValueError: no such back end.
+    """
+    if backend == "numpy":
+        return numpy_operations(dtype)
+    if backend == "torch":
+        return torch_operations(dtype)
+    if backend == "numba":
+        return scalar_operations()
+    raise ValueError(f"back end is {backend!r}; choose one of numpy, numba, torch")
+
+
+@cache
+def port_model(backend: str, dtype: str = "float64") -> PortModel:
+    """The port model of `backend`, see `operations`."""
+    ops = operations(backend, dtype)
+    return make_port_model(ops, compile_scalar) if backend == "numba" else make_port_model(ops)
+
+
+@cache
+def ledger_model(backend: str, dtype: str = "float64") -> LedgerModel:
+    """The ledger's arithmetic of `backend`, see `operations`."""
+    ops, port = operations(backend, dtype), port_model(backend, dtype)
+    return (
+        make_ledger_model(ops, port, compile_scalar) if backend == "numba" else make_ledger_model(ops, port)
+    )

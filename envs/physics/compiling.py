@@ -1,0 +1,46 @@
+"""How loops over worlds are compiled: Numba, cached on disk under a digest of the sources that they inline."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+_SOURCES = ("*.py", "physics/*.py", "safety/*.py")
+
+
+def _digest() -> str:
+    root = Path(__file__).parents[1]
+    text = b"".join(path.read_bytes() for pattern in _SOURCES for path in sorted(root.glob(pattern)))
+    return hashlib.sha256(text + numba.__version__.encode()).hexdigest()[:16]
+
+
+def _cache_folder() -> str | None:
+    """A folder of ours for compiled code, None where none can be written."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ebbflow" / "numba" / _digest()
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return str(base) if os.access(base, os.W_OK) else None
+
+
+_FOLDER = _cache_folder()
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a loop over worlds; it releases the GIL, so that threads can share the worlds.
+
+    Numba notices a change in the kernel's own file only, and the port model is inlined from others: hence the
+    digest in the folder's name.
+    """
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = _FOLDER or before
+    try:
+        return numba.njit(nogil=True, error_model="numpy", cache=_FOLDER is not None)(function)  # type: ignore[no-any-return]
+    finally:
+        numba.config.CACHE_DIR = before

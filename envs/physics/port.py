@@ -1,0 +1,180 @@
+"""The physics of one port and its battery, written once for every back end (contracts 2).
+
+`make_port_model` closes over a set of elementwise operations, so the same bodies run on NumPy arrays, on torch
+tensors (differentiable) and, compiled by Numba, on scalars. All powers are kW at the grid side, energies kWh at the
+battery, times hours, SoC a fraction. A charging battery of capacity `C` accepts `B` kW up to `taper_soc`, then
+`B (1-s)/(1-taper_soc)`; efficiency and a fixed loss `p0` make the grid power affine in the battery power. Every
+formula is exact within the step, so steps of 1, 5 and 15 minutes agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+FULL_SOC = 0.995
+"""A battery counts as full here; the linear taper would never end (contracts 2)."""
+
+NEWTON_STEPS = 5
+"""Newton's method on `w - ln(1+w) = L` from `sqrt(2L) + 2L/3` is at rounding error after five for every L < 60."""
+
+
+class Operations(NamedTuple):
+    """Elementwise operations of one back end; `number` makes literals of its precision, `eps` is its rounding room."""
+
+    where: Callable[..., Any]
+    minimum: Callable[..., Any]
+    maximum: Callable[..., Any]
+    exp: Callable[..., Any]
+    log: Callable[..., Any]
+    sqrt: Callable[..., Any]
+    floor: Callable[..., Any]
+    number: Callable[[float], Any]
+    eps: float
+
+
+class PortModel(NamedTuple):
+    """The functions of one back end; see their docstrings in `make_port_model`."""
+
+    floor_to_step: Callable[..., Any]
+    ceil_to_step: Callable[..., Any]
+    offered_power: Callable[..., Any]
+    full_power: Callable[..., Any]
+    taper_start: Callable[..., Any]
+    charge: Callable[..., Any]
+    discharge: Callable[..., Any]
+    time_to: Callable[..., Any]
+    latest_start: Callable[..., Any]
+    power_to_reach: Callable[..., Any]
+
+
+def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda function: function) -> PortModel:
+    """Build the port model for one back end.
+
+    Args:
+        ops: elementwise operations, on arrays or scalars.
+        compile_: applied to every function, `numba.njit` for the compiled back end.
+    """
+    where, minimum, maximum, floor = ops.where, ops.minimum, ops.maximum, ops.floor
+    exp, log, sqrt = ops.exp, ops.log, ops.sqrt
+    zero, half, one, two, tiny = (ops.number(x) for x in (0.0, 0.5, 1.0, 2.0, 1e-12))
+    two_thirds, slack = ops.number(2.0 / 3.0), ops.number(1.0 + ops.eps)
+    full = ops.number(FULL_SOC)
+
+    @compile_
+    def floor_to_step(power_kw, step_kw):
+        """Greatest multiple of `step_kw` (0: continuous) not above `power_kw`, up to rounding error."""
+        safe = where(step_kw > zero, step_kw, one)
+        steps = floor(power_kw / safe + half)
+        steps = where(steps * safe > power_kw * slack, steps - one, steps)
+        return where(step_kw > zero, steps * safe, power_kw)
+
+    @compile_
+    def ceil_to_step(power_kw, step_kw):
+        """Least multiple of `step_kw` (0: continuous) not below `power_kw`, up to rounding error."""
+        safe = where(step_kw > zero, step_kw, one)
+        steps = floor(power_kw / safe + half)
+        steps = where(steps * safe * slack < power_kw, steps + one, steps)
+        return where(step_kw > zero, steps * safe, power_kw)
+
+    @compile_
+    def offered_power(setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw):
+        """What the charger makes of a set-point: clipped, on its current step, below its minimum a pause."""
+        up = floor_to_step(minimum(maximum(setpoint_kw, zero), max_charge_kw), step_kw)
+        up = where(up * slack < min_charge_kw, zero, up)
+        down = floor_to_step(minimum(maximum(-setpoint_kw, zero), max_discharge_kw), step_kw)
+        down = where(down * slack < min_discharge_kw, zero, down)
+        return up - down
+
+    @compile_
+    def full_power(max_charge_kw, battery_accept_kw, efficiency, fixed_loss_kw):
+        """Battery power at the full set-point, before the taper."""
+        return minimum(maximum(efficiency * max_charge_kw - fixed_loss_kw, zero), battery_accept_kw)
+
+    @compile_
+    def taper_start(battery_kw, battery_accept_kw, taper_soc):
+        """SoC at which a set-point that gives `battery_kw` begins to taper: a weak charger tapers late."""
+        return maximum(taper_soc, one - (one - taper_soc) * battery_kw / battery_accept_kw)
+
+    @compile_
+    def charge(
+        soc, power_kw, hours, capacity_kwh, taper_soc, battery_accept_kw, efficiency, fixed_loss_kw, stop_soc
+    ):
+        """Charge at a set-point > 0 until `stop_soc`; returns the SoC after `hours` and the grid's kWh."""
+        battery_kw = full_power(power_kw, battery_accept_kw, efficiency, fixed_loss_kw)
+        safe_kw = maximum(battery_kw, tiny)
+        tau = capacity_kwh * (one - taper_soc) / battery_accept_kw
+        knee = taper_start(battery_kw, battery_accept_kw, taper_soc)
+        straight = minimum(knee, stop_soc)
+        to_straight = maximum(straight - soc, zero) * capacity_kwh / safe_kw
+        bent = maximum(one - maximum(knee, soc), tiny) / maximum(one - stop_soc, tiny)
+        to_stop = to_straight + tau * log(maximum(bent, one))
+        on = where((soc < stop_soc) & (battery_kw > zero), minimum(hours, to_stop), zero)
+        constant = minimum(to_straight, on)
+        soc_bend = soc + battery_kw * constant / capacity_kwh
+        soc_end = one - (one - soc_bend) * exp(-(on - constant) / tau)
+        soc_end = maximum(minimum(soc_end, stop_soc), soc)
+        return soc_end, (capacity_kwh * (soc_end - soc) + fixed_loss_kw * on) / efficiency
+
+    @compile_
+    def discharge(soc, power_kw, hours, capacity_kwh, efficiency, fixed_loss_kw, floor_soc):
+        """Export `power_kw` > 0 down to `floor_soc`; returns the SoC after `hours` and the grid's kWh (positive)."""
+        battery_kw = (power_kw + fixed_loss_kw) / efficiency
+        room = maximum(soc - floor_soc, zero) * capacity_kwh / maximum(battery_kw, tiny)
+        on = where(power_kw > zero, minimum(hours, room), zero)
+        return soc - battery_kw * on / capacity_kwh, power_kw * on
+
+    @compile_
+    def time_to(target_soc, soc, battery_kw, knee, tau, capacity_kwh):
+        """Hours at full power from `soc` to `target_soc` (at most 0.995), through the taper from `knee` on."""
+        goal = minimum(target_soc, full)
+        straight = maximum(minimum(knee, goal) - soc, zero) * capacity_kwh / maximum(battery_kw, tiny)
+        bent = maximum(one - maximum(knee, soc), tiny) / (one - goal)
+        return straight + tau * log(maximum(bent, one))
+
+    @compile_
+    def latest_start(target_soc, hours, battery_kw, knee, tau, capacity_kwh):
+        """Least SoC from which full power reaches `target_soc` in `hours` (contracts 2, latest start)."""
+        goal = minimum(target_soc, full)
+        rest = one - goal
+        bend_h = tau * log(maximum((one - knee) / rest, one))
+        in_taper = one - rest * exp(minimum(hours, bend_h) / tau)
+        return minimum(in_taper, goal) - battery_kw * maximum(hours - bend_h, zero) / capacity_kwh
+
+    @compile_
+    def power_to_reach(
+        goal_soc,
+        soc,
+        hours,
+        max_charge_kw,
+        capacity_kwh,
+        taper_soc,
+        battery_accept_kw,
+        efficiency,
+        fixed_loss_kw,
+    ):
+        """Least set-point that lifts `soc` to `goal_soc` in `hours`; the full one where none does, 0 where none is due.
+
+        Below the taper the battery power is constant. Through it, with `x = 1 - taper start`, `u = (1-soc)/x` and
+        `b = C x / tau`, the end of the step is `(1-goal) = x exp(u - 1 - hours/tau)`, hence
+        `u - 1 - ln u = ln((1-goal)/(1-soc)) + hours/tau`, which is convex and solved by Newton's method.
+        """
+        tau = capacity_kwh * (one - taper_soc) / battery_accept_kw
+        constant_kw = capacity_kwh * (goal_soc - soc) / hours
+        # Through the taper: solve for u, which is the ratio of the open SoC now to that at the taper's start.
+        open_now = maximum(one - soc, tiny)
+        excess = maximum(log(maximum(one - goal_soc, tiny) / open_now) + hours / tau, zero)
+        w = sqrt(two * excess) + two_thirds * excess
+        for _ in range(NEWTON_STEPS):
+            w = w - (w - log(one + w) - excess) * (one + w) / maximum(w, tiny)
+            w = maximum(w, zero)
+        bent_kw = capacity_kwh * open_now / (tau * (one + w))
+        tapers = goal_soc > taper_start(constant_kw, battery_accept_kw, taper_soc)
+        battery_kw = where(tapers, bent_kw, constant_kw)
+        power = minimum((battery_kw + fixed_loss_kw) / efficiency, max_charge_kw)
+        return where(goal_soc > soc, power, zero)
+
+    return PortModel(
+        floor_to_step, ceil_to_step, offered_power, full_power, taper_start,
+        charge, discharge, time_to, latest_start, power_to_reach,
+    )  # fmt: skip

@@ -1,0 +1,195 @@
+"""The simulator: fleet-days under given set-points, physics and ledger only, a batch of worlds at once.
+
+It clips a set-point to charger and battery and lets limits be broken at a price; consent, reserve, departures and
+limits are the projection's (`envs.safety`). The port model and the ledger's arithmetic are the same in every back
+end; see `envs.physics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ledger import MAXIMA, Account, Tally, money_terms
+from .physics.engines import Engine, make_engine
+from .physics.state import StepTerms, WorldState, blank_state
+from .snapshot import Context, EventColumns, FeederColumns, Outlook, SiteColumns, Snapshot
+from .world.bank import Bank, Series, pack
+from .world.scenario import Scenario
+
+Array = NDArray[Any]
+
+DEMAND_WINDOW_MINUTES = 15
+
+
+@dataclass(frozen=True)
+class DayLedger:
+    """What one world's episode has cost and moved so far."""
+
+    usd: dict[str, float]  # by account, `net_cost_usd` last
+    tallies: dict[str, float]
+
+    @property
+    def net_cost_usd(self) -> float:
+        return self.usd["net_cost_usd"]
+
+
+class Simulator:
+    """A batch of worlds that play days of a bank.
+
+    Args:
+        scenarios: a bank, a scenario or several of one fleet.
+        n_worlds: worlds run side by side, `B`.
+        backend: `numpy` (the reference), `numba` or `torch`.
+        dtype: `float64`, or `float32` for speed; ignored where a packed bank brings its own.
+        threads: threads that share the worlds (`numba` only).
+        device: where torch computes.
+
+    Raises:
+        ValueError: unknown back end, or days that do not fit together.
+    """
+
+    def __init__(
+        self,
+        scenarios: Bank | Scenario | Sequence[Scenario],
+        n_worlds: int = 1,
+        *,
+        backend: str = "numpy",
+        dtype: str = "float64",
+        threads: int = 1,
+        device: str = "cpu",
+    ) -> None:
+        if isinstance(scenarios, Scenario):
+            scenarios = [scenarios]
+        self.bank = scenarios if isinstance(scenarios, Bank) else pack(scenarios, dtype)
+        first = self.bank.first
+        self.n_worlds, self.n_ports, self.n_steps = n_worlds, first.n_ports, first.n_steps
+        self.step_h, self.horizon = first.step_h, first.n_lookahead
+        window = max(1, DEMAND_WINDOW_MINUTES // first.interval_minutes)
+        lo, hi = first.peaker_window_local_hours
+        self.terms = StepTerms(first.step_h, first.n_steps, window, lo * 3600, hi * 3600)
+        self.money = money_terms(first.money)
+        self._engine: Engine = make_engine(backend, self.bank, self.money, self.terms, threads, device)
+        self._state = self._engine.prepare(blank_state(self.bank, n_worlds))
+        self._zero = np.zeros((n_worlds, self.n_ports), self.bank.dtype)
+
+    @property
+    def state(self) -> WorldState:
+        """The running worlds, arrays of the back end; not for controllers."""
+        return self._state
+
+    def reset(self, days: Array | Sequence[int] | None = None, worlds: Array | None = None) -> None:
+        """Start day `days[i]` in world `worlds[i]`; by default day 0, 1, ... in all worlds."""
+        chosen_worlds = np.arange(self.n_worlds) if worlds is None else np.asarray(worlds, np.int64)
+        chosen = chosen_worlds % self.bank.n_days if days is None else np.asarray(days, np.int64)
+        if len(chosen) and not (0 <= chosen.min() and chosen.max() < self.bank.n_days):
+            raise ValueError(f"day {chosen.max()} asked of a bank of {self.bank.n_days} days, counted from 0")
+        self._state = self._engine.begin(
+            self._state, chosen_worlds, np.broadcast_to(chosen, chosen_worlds.shape).copy()
+        )
+
+    def step(self, setpoint_kw: Any) -> Any:
+        """Advance every world by one step under `setpoint_kw` (B, N); returns the step's dollars by account (B, A)."""
+        self._state, change = self._engine.advance(self._state, setpoint_kw)
+        return change
+
+    @property
+    def done(self) -> Array:
+        """Which worlds have reached the end of their episode (B,)."""
+        return np.asarray(self._state.step >= self.n_steps)
+
+    def ledger(self, world: int = 0) -> DayLedger:
+        """The accounts of one world so far, by name."""
+        usd = {a.name.lower(): float(self._state.accounts[world, a]) for a in Account}
+        usd["net_cost_usd"] = sum(usd.values())
+        tallies = {t.name.lower(): float(self._state.tallies[world, t]) for t in Tally}
+        return DayLedger(usd, tallies)
+
+    def snapshot(self) -> Snapshot:
+        """What a controller may know now: views of the running worlds (NumPy and compiled back ends)."""
+        state, days = self._state, self.bank.days
+        day = np.asarray(state.day)
+        step = np.minimum(np.asarray(state.step), self.n_steps - 1)
+        hour = (step * self.step_h).astype(np.int64)
+
+        def outlook(series: Series) -> Outlook:
+            return Outlook(series.values, series.row[day], step)
+
+        def issued(series: Series) -> Outlook:
+            values = series.values
+            folded = values.reshape(-1, *values.shape[2:])
+            return Outlook(folded, series.row[day] * values.shape[1] + issue, step)
+
+        issue = days.price_issue.values[days.price_issue.row[day], step]
+        known_until = days.price_known_until.values[days.price_known_until.row[day], issue]
+        second = days.start_second[day] + (step * self.step_h * 3600).astype(np.int64)
+        shift = days.clock_shift_step[day]
+        second = second + np.where((shift >= 0) & (step >= shift), days.clock_shift_s[day], 0)
+        imports, exports = outlook(days.import_price), outlook(days.export_price)
+        arrivals = days.expected_arrivals_kwh
+        return Snapshot(
+            step_h=self.step_h,
+            horizon=self.horizon,
+            port_site=days.port_site,
+            ports=state.ports,
+            sites=SiteColumns(
+                feeder=days.site_feeder,
+                tariff=days.site_tariff,
+                net_load_kw=outlook(days.net_load_kw).now(),
+                net_load_forecast_kw=outlook(days.net_load_forecast_kw),
+                import_limit_kw=outlook(days.site_import_limit_kw),
+                export_limit_kw=outlook(days.site_export_limit_kw),
+                peak_kw=state.peak_kw,
+                typical_peak_kw=days.typical_peak_kw[day],
+                demand_rate_usd_per_kw=days.demand_rate[day],
+                expected_arrivals_kwh=arrivals.values,
+                arrivals_row=arrivals.row[day],
+                arrivals_hour=hour,
+            ),
+            feeders=FeederColumns(
+                outlook(days.feeder_import_limit_kw),
+                outlook(days.feeder_export_limit_kw),
+                outlook(days.feeder_other_load_kw),
+            ),
+            context=Context(
+                seconds_of_day=second % 86400,
+                weekday=(days.weekday[day] + second // 86400) % 7,
+                import_price_now_usd_per_kwh=imports.now(),
+                export_price_now_usd_per_kwh=exports.now(),
+                import_price_usd_per_kwh=issued(days.import_price_forecast),
+                export_price_usd_per_kwh=issued(days.export_price_forecast),
+                price_known_steps=np.maximum(known_until - step, 0),
+                emissions_now_kg_per_kwh=outlook(days.emissions).now()[:, 0],
+                emissions_kg_per_kwh=outlook(days.emissions_forecast),
+                emissions_issued_kg_per_kwh=outlook(days.emissions_issued),
+                events=self._events(day, step),
+                baseline_kw=outlook(days.baseline_kw),
+            ),
+            wear_usd_per_kwh=self.money.wear_usd_per_kwh,
+            provenance=self.bank.first.name,
+        )
+
+    def _events(self, day: Array, step: Array) -> EventColumns:
+        table, now = self.bank.days.events, step[:, None]
+        return EventColumns(
+            known=table.notice_step[day] <= now,
+            start_step=table.start_step[day] - now,
+            end_step=table.end_step[day] - now,
+            rate_usd_per_kwh=table.rate_usd_per_kwh[day],
+            pays_export=table.pays_export[day],
+            hours_used=table.hours_used[day],
+        )
+
+
+def sum_of_days(ledgers: Sequence[DayLedger]) -> DayLedger:
+    """Add days up: sums, and maxima where a tally is one."""
+    usd = {name: sum(day.usd[name] for day in ledgers) for name in ledgers[0].usd}
+    tallies = {}
+    for tally in Tally:
+        values = [day.tallies[tally.name.lower()] for day in ledgers]
+        tallies[tally.name.lower()] = max(values) if tally in MAXIMA else sum(values)
+    return DayLedger(usd, tallies)
