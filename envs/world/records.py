@@ -35,6 +35,7 @@ def _iso(value: object) -> object:
 
 Date = Annotated[date, BeforeValidator(_iso)]
 Price = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_price)]  # $/kWh
+Month = Annotated[int, Field(ge=1, le=12)]
 
 
 class Part(BaseModel):

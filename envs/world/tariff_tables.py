@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from .calendar import StepTimes
-from .records import Date, Pair, Part, Price, Rows
+from .records import Date, Month, Pair, Part, Price, Rows
 from .scenario import FloatArray
 
 SLOT_MINUTES = 15
@@ -18,7 +18,6 @@ SLOTS_PER_DAY = 24 * SLOTS_PER_HOUR
 DAY_TYPES: dict[str, tuple[int, ...]] = {"all": (0, 1), "weekday": (0,), "weekend": (1,)}
 DAY_NAMES = ("weekday", "weekend")
 
-Month = Annotated[int, Field(ge=1, le=12)]
 Hour = Annotated[float, Field(ge=0, le=24)]
 
 

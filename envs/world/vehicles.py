@@ -25,7 +25,8 @@ class Vehicle(Part):
     """One model of car: battery, on-board charger and losses (the law of contracts 2).
 
     Raises:
-        ValueError: the car cannot exist, e.g. an efficiency above 1 or a fixed loss that eats the least charge.
+        ValueError: the car cannot exist, e.g. an efficiency above 1, or a fixed loss that eats the least
+            charge.
     """
 
     name: str = Field(min_length=1)
@@ -55,8 +56,8 @@ class Vehicle(Part):
         least = self.charge_efficiency * MIN_CURRENT_A * LEAST_MAINS_VOLTS / 1_000
         if self.fixed_loss_kw >= least:
             raise ValueError(
-                f"{self.name}: fixed_loss_kw {self.fixed_loss_kw:g} is not below {least:.3g} kW, all that 6 A at "
-                f"{LEAST_MAINS_VOLTS:g} V leave after charge_efficiency: charging would drain the car; lower it"
+                f"{self.name}: fixed_loss_kw {self.fixed_loss_kw:g} is not below {least:.3g} kW, all "
+                f"that 6 A at {LEAST_MAINS_VOLTS:g} V leave after charge_efficiency; charging would drain it: lower it"
             )
         return self
 
@@ -88,8 +89,8 @@ class Charger(Part):
     def _possible(self) -> Charger:
         if not self.dc and self.min_current_a < MIN_CURRENT_A:
             raise ValueError(
-                f"{self.name}: min_current_a is {self.min_current_a:g}; IEC 61851 and SAE J1772 offer no less than "
-                f"{MIN_CURRENT_A:g} A on AC: set {MIN_CURRENT_A:g} or more"
+                f"{self.name}: min_current_a is {self.min_current_a:g}; IEC 61851 and SAE J1772 offer no less "
+                f"than {MIN_CURRENT_A:g} A on AC: set that or more"
             )
         if self.min_current_a > self.max_current_a:
             raise ValueError(
@@ -134,7 +135,7 @@ def session_parameters(vehicle: Vehicle, charger: Charger, v2g_allowed: bool) ->
         v2g_allowed: whether the port is a bidirectional station that fits the car.
 
     Raises:
-        ValueError: the car takes less than the charger's least current, or nothing is left of it after the losses.
+        ValueError: the car takes less than the charger's least current, or the losses leave nothing of it.
     """
     car_kw = math.inf if charger.dc else vehicle.ac_charge_kw
     most = charger.at_most(min(charger.max_kw, car_kw))
@@ -159,13 +160,13 @@ def _refuse_misfit(vehicle: Vehicle, charger: Charger, most_kw: float) -> None:
     least = charger.min_charge_kw
     if most_kw < least - ROUNDING or most_kw <= 0:
         raise ValueError(
-            f"{vehicle.name} takes {vehicle.ac_charge_kw:g} kW, below the least {least:g} kW of {charger.name}; "
-            "pair it with a charger of a lower min_current_a"
+            f"{vehicle.name} takes {vehicle.ac_charge_kw:g} kW, below the least {least:g} kW of {charger.name!r}; "
+            "lower its min_current_a"
         )
     if vehicle.charge_efficiency * (least or most_kw) <= vehicle.fixed_loss_kw:
         raise ValueError(
-            f"{vehicle.name} loses {vehicle.fixed_loss_kw:g} kW while on, all that {charger.name} gives at its least "
-            f"current ({least:g} kW); raise min_current_a"
+            f"{vehicle.name} loses {vehicle.fixed_loss_kw:g} kW while on, all that {charger.name!r} gives at "
+            f"its least current ({least:g} kW); raise min_current_a"
         )
 
 
