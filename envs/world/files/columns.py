@@ -85,8 +85,11 @@ def usual_interval_s(table: CsvTable, start_utc_s: FloatArray) -> int:
 
 
 def path_list(path: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    """One path or several, as a list."""
-    return [path] if isinstance(path, str | Path) else list(path)
+    """One path or several, as a list; none at all is refused."""
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    if not paths:
+        raise ValueError("no data file is given; give at least one path")
+    return paths
 
 
 def describe(timeline: Timeline, subject: str, notes: Sequence[str]) -> str:

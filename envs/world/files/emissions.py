@@ -92,7 +92,7 @@ def read_emissions(path: str | Path | Sequence[str | Path]) -> EmissionTable:
     tables = [open_table(p, (MOER,)) for p in path_list(path)]
     count = min(_forecast_count(t) for t in tables)
     columns = [_column(t, count) for t in tables]
-    interval_s = usual_interval_s(tables[0], columns[0].start_utc_s)
+    interval_s = usual_interval_s(tables[0], tables[0].times("time", None))
     timeline, values, notes = merge(columns, "emission rate", interval_s)
     return EmissionTable(timeline, values[:, 0], values[:, 1:], notes)
 

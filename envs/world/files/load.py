@@ -23,7 +23,8 @@ from .tables import CsvTable, Format, open_table
 from .timeline import DayList, FloatArray, IntArray, Timeline
 
 LOAD = Format("site load", ("time",))
-HIGHEST_SITE_KW = 100_000.0
+HIGHEST_SITE_KW = 5_000.0
+LOWEST_MAXIMUM_KW = 0.01
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,15 @@ class LoadTable:
         return self.timeline.to_steps(self.load_kw, step_start_utc_s, interval_minutes).T
 
 
-def read_load(path: str | Path, timezone: str | None = None) -> LoadTable:
+def read_load(
+    path: str | Path, timezone: str | None = None, *, highest_kw: float = HIGHEST_SITE_KW
+) -> LoadTable:
     """Read the base load of one or more sites.
 
     Args:
         path: plain or gzip CSV in the format above.
         timezone: zone of times without offset; None: such times are refused.
+        highest_kw: a power beyond it is taken for watts; for homes 100 is a better guard.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -73,7 +77,10 @@ def read_load(path: str | Path, timezone: str | None = None) -> LoadTable:
     table = open_table(path, (LOAD,))
     columns = _power_columns(table)
     start = table.times("time", timezone)
-    values = np.column_stack([table.numbers(c, low=-HIGHEST_SITE_KW, high=HIGHEST_SITE_KW) for c in columns])
+    values = np.column_stack([table.numbers(c, low=-highest_kw, high=highest_kw) for c in columns])
+    if 0 < np.abs(values).max() < LOWEST_MAXIMUM_KW:
+        reason = f"no power exceeds {np.abs(values).max():g} kW, which looks like MW"
+        raise table.refuse(None, reason, "give kW")
     rows = Column(table.path, table.line, start, values)
     timeline, load, notes = merge([rows], "load", usual_interval_s(table, start))
     return LoadTable(tuple(c.removesuffix("_kw") for c in columns), timeline, load, notes)

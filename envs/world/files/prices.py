@@ -181,7 +181,8 @@ def _dates(table: CsvTable, column: str) -> FloatArray:
     if parsed.isna().any():
         row = int(np.argmax(parsed.isna().to_numpy()))
         raise table.refuse(row, f"{column} holds {text.iloc[row]!r}, not a date", "write it as 11/07/2021")
-    return parsed.astype("datetime64[s]").astype("int64").to_numpy(np.float64)
+    midnight: FloatArray = parsed.astype("datetime64[s]").astype("int64").to_numpy().astype(np.float64)
+    return midnight
 
 
 def _hours_ending(table: CsvTable) -> FloatArray:

@@ -9,8 +9,8 @@ There is no state of charge.
 Homes in Norway (Sørensen et al. 2024, doi 10.1016/j.dib.2024.110883): `location, user_id, session_id,
 plugin_time, plugout_time, energy_kwh` and, where present, `connection_hours, soc_start_percent,
 soc_diff_percent, charging_power_kw, battery_capacity_kwh` (the publishers' estimates); local times
-without offset. In it `soc_diff x capacity = 0.88 x energy_kwh`, and every session ends at 95 %: energy is
-metered at the grid side.
+without offset. In it `soc_diff x capacity = 0.88 x energy_kwh` and every session ends at 95 %, so energy is
+taken as metered at the grid side.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ HOUR_S = 3600
 HIGHEST_ENERGY_KWH = 1000.0  # above any road vehicle's battery
 HIGHEST_POWER_KW = 1000.0
 LOWEST_MEDIAN_KWH = 0.05
+LOWEST_CAPACITY_KWH = 1.0
 ACN = Format(
     name="ACN sessions",
     required=(
@@ -74,12 +75,14 @@ class RawStays:
 
 
 def read_acn(table: CsvTable, zone: ZoneInfo) -> RawStays:
+    """The columns of ACN-Data; silence where the driver claimed nothing."""
     claimed = np.array([text.lower() in ("true", "1", "yes") for text in table.texts("claimed")])
     said = table.times("estimated_departure", zone.key, empty=True)
     requested = table.numbers("requested_energy (kWh)", low=0.0, empty=True)
     sites = [text.split("_", 1)[0] for text in table.texts("session_id")]
     unknown = np.full(len(table), np.nan)
     silent = int((~claimed).sum())
+    note = f"{silent} drivers said nothing (claimed is False): departure and request unknown"
     return RawStays(
         site=[ACN_SITES.get(s, f"ACN site {s}") for s in sites],
         port=table.texts("station_id"),
@@ -91,13 +94,12 @@ def read_acn(table: CsvTable, zone: ZoneInfo) -> RawStays:
         soc=unknown,
         capacity=unknown,
         power=unknown,
-        notes=[f"{silent} drivers said nothing (claimed is False): departure and request unknown"]
-        if silent
-        else [],
+        notes=[note] if silent else [],
     )
 
 
 def read_norway(table: CsvTable, zone: ZoneInfo) -> RawStays:
+    """The columns of the Norwegian homes; nothing is known of what drivers said."""
     arrive, depart = table.times("plugin_time", zone.key), table.times("plugout_time", zone.key)
     # of a wall-clock time that the autumn change repeats, the second is meant where the first would end the
     # stay before it began
@@ -112,7 +114,7 @@ def read_norway(table: CsvTable, zone: ZoneInfo) -> RawStays:
         delivered=table.numbers("energy_kwh", low=0.0),
         requested=unknown,
         soc=table.numbers("soc_start_percent", low=0.0, high=100.0, empty=True) / 100.0,
-        capacity=table.numbers("battery_capacity_kwh", low=0.0, empty=True),
+        capacity=table.numbers("battery_capacity_kwh", low=LOWEST_CAPACITY_KWH, empty=True),
         power=table.numbers("charging_power_kw", low=0.0, empty=True),
         notes=[],
     )

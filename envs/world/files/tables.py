@@ -128,9 +128,12 @@ def open_table(path: str | Path, formats: Sequence[Format]) -> CsvTable:
             io.StringIO(text), sep=separator, dtype=str, skip_blank_lines=False, skipinitialspace=True
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        why = " ".join(str(error).split())
+        raise DataFileError(path, None, f"is no CSV table: {why}", "give the publisher's CSV") from error
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the cells too many for an index
         raise DataFileError(
-            path, None, f"is no CSV table: {error}".strip(), "give the publisher's CSV"
-        ) from error
+            path, 2, "the rows have more cells than the header", "write decimals with a point"
+        )
     frame.columns = [str(c).strip() for c in frame.columns]
     chosen = _detect(path, [str(c) for c in frame.columns], formats)
     frame = frame.dropna(how="all")
