@@ -28,7 +28,7 @@ HEADER = "location,user_id,session_id,plugin_time,plugout_time,energy_kwh"
 
 
 def homes(tmp_path: Path, users: int = 4, days: int = 14) -> SessionTable:
-    """Every user plugs in daily at 18:00 plus its number of minutes, until 07:00; energy tells day and user."""
+    """Every user plugs in daily at 18:00 plus its number of minutes, until 07:00; energy tells the day."""
     rows = [HEADER]
     for d in range(days):
         day = date(2019, 6, 3) + timedelta(days=d)  # a Monday
