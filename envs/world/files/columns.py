@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,28 +36,37 @@ def merge(
     start = np.concatenate([c.start_utc_s for c in columns]).astype(np.int64)
     line = np.concatenate([c.line for c in columns])
     file = np.concatenate([np.full(len(c.line), i) for i, c in enumerate(columns)])
-    values = np.concatenate([c.values for c in columns])
     order = np.argsort(start, kind="stable")
-    start, line, file, values = start[order], line[order], file[order], values[order]
+    values = np.concatenate([c.values for c in columns])[order]
     paths = tuple(c.path for c in columns)
+    every = Timeline(paths, what, start[order], interval_s, line[order], file[order])
+    once = _once(every, values)
+    timeline = replace(every, start_utc_s=start[order][once], line=line[order][once], file=file[order][once])
+    _refuse_off_grid(timeline)
+    return timeline, values[once], _notes(timeline, len(start) - len(once))
 
-    def origin(row: int) -> tuple[str, int]:
-        return paths[file[row]], int(line[row])
 
+def _once(timeline: Timeline, values: FloatArray) -> IntArray:
+    """Rows without those that repeat the one before; a repetition that contradicts it is refused."""
+    start = timeline.start_utc_s
     again = np.flatnonzero(np.diff(start) == 0) + 1
     for row in again.tolist():
         if not np.array_equal(values[row], values[row - 1], equal_nan=True):
-            reason = f"a second {what} for {show_utc(int(start[row]))} UTC differs from line {line[row - 1]}"
-            raise DataFileError(*origin(row), reason, "remove the row that is not meant")
-    keep = np.setdiff1d(np.arange(len(start)), again)
-    start, line, file, values = start[keep], line[keep], file[keep], values[keep]
-    off = np.flatnonzero(np.diff(start) % interval_s)
+            path, line = timeline.origin(row - 1)
+            reason = (
+                f"a second {timeline.what} for {show_utc(int(start[row]))} UTC differs from {path}:{line}"
+            )
+            raise DataFileError(*timeline.origin(row), reason, "remove the row that is not meant")
+    return np.setdiff1d(np.arange(len(start)), again)
+
+
+def _refuse_off_grid(timeline: Timeline) -> None:
+    start, minutes = timeline.start_utc_s, timeline.interval_s // 60
+    off = np.flatnonzero(np.diff(start) % timeline.interval_s)
     if len(off):
-        stray = int(off[0]) + 1
-        reason = f"{show_utc(int(start[stray]))} UTC lies off the grid of {interval_s // 60} minutes"
-        raise DataFileError(*origin(stray), reason, "give a file of equal intervals")
-    timeline = Timeline(paths, what, start, interval_s, line, file)
-    return timeline, values, _notes(timeline, len(again))
+        row = int(off[0]) + 1
+        reason = f"{show_utc(int(start[row]))} UTC lies off the grid of {minutes} minutes"
+        raise DataFileError(*timeline.origin(row), reason, "give a file of equal intervals")
 
 
 def _notes(timeline: Timeline, repeated: int) -> tuple[str, ...]:

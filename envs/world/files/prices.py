@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .columns import Column, describe, merge, path_list
+from .ercot import HOUR_S, ercot_starts
 from .errors import nearest
-from .tables import CsvTable, Format, local_seconds, open_table
+from .tables import CsvTable, Format, open_table
 from .timeline import DAY_S, DayList, FloatArray, IntArray, Timeline, zone_of
 
 GRIDSTATUS = Format("gridstatus prices", ("Interval Start", "Interval End", "Market", "Location", "LMP"))
@@ -31,7 +32,6 @@ ERCOT = Format(
     ("Delivery Date", "Hour Ending", "Repeated Hour Flag", "Settlement Point", "Settlement Point Price"),
 )
 ERCOT_MARKET = "DAY_AHEAD_HOURLY"
-HOUR_S = 3600
 KWH_PER_MWH = 1000.0
 HIGHEST_USD_PER_MWH = 20_000.0  # offer caps reach 9,000 (ERCOT until 2021)
 LOWEST_90TH_PERCENTILE_USD_PER_MWH = 1.0  # of |price|; in $/kWh ordinary prices lie below
@@ -143,57 +143,10 @@ def _ercot(table: CsvTable, zone: ZoneInfo) -> _Rows:
         table,
         location,
         np.full(len(table), ERCOT_MARKET),
-        _ercot_starts(table, zone),
+        ercot_starts(table, zone),
         np.full(len(table), float(HOUR_S)),
         table.numbers("Settlement Point Price"),
     )
-
-
-def _ercot_starts(table: CsvTable, zone: ZoneInfo) -> FloatArray:
-    """UTC starts of the hours: the hour ending 02:00 with flag Y is the second 01:00 of the autumn change."""
-    midnight = _dates(table, "Delivery Date")
-    ending = _hours_ending(table)
-    repeated = np.array([text.upper() in ("Y", "TRUE") for text in table.texts("Repeated Hour Flag")])
-    wall = midnight + (ending - 1) * HOUR_S
-    start = local_seconds(wall, zone)
-    later = local_seconds(wall + 1, zone) - start  # 0 where the spring change skips the hour
-    if (later == 0).any():
-        raise table.refuse(
-            int(np.argmax(later == 0)), "this hour does not exist on the spring change", "remove the row"
-        )
-    ambiguous = local_seconds(wall + HOUR_S, zone) - start == 2 * HOUR_S
-    if (repeated & ~ambiguous).any():
-        row = int(np.argmax(repeated & ~ambiguous))
-        raise table.refuse(
-            row, f"Repeated Hour Flag is Y, but the hour is not repeated in {zone.key}", "make it N"
-        )
-    shifted: FloatArray = start + np.where(repeated, float(HOUR_S), 0.0)
-    return shifted
-
-
-def _dates(table: CsvTable, column: str) -> FloatArray:
-    """Local midnights as seconds, as if they were UTC, of dates like 11/07/2021 or 2021-11-07."""
-    import pandas as pd
-
-    text = table.frame[column]
-    american = pd.to_datetime(text, format="%m/%d/%Y", errors="coerce")
-    parsed = american.fillna(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
-    if parsed.isna().any():
-        row = int(np.argmax(parsed.isna().to_numpy()))
-        raise table.refuse(row, f"{column} holds {text.iloc[row]!r}, not a date", "write it as 11/07/2021")
-    midnight: FloatArray = parsed.astype("datetime64[s]").astype("int64").to_numpy().astype(np.float64)
-    return midnight
-
-
-def _hours_ending(table: CsvTable) -> FloatArray:
-    """1 to 24, from `01:00` or `1`."""
-    text = table.frame["Hour Ending"].astype(str).str.strip()
-    hours = text.str.extract(r"^(\d{1,2})(?::00)?$")[0].astype(float).to_numpy()
-    bad = ~((hours >= 1) & (hours <= 24))
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise table.refuse(row, f"Hour Ending is {text.iloc[row]!r}", "write 01:00 to 24:00 (ends the day)")
-    return hours.astype(np.float64)
 
 
 def _choose(rows: _Rows, location: str | None, market: str | None) -> _Rows:

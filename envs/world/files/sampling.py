@@ -89,22 +89,11 @@ def sample_day(
     """
     if n_ports < 1:
         raise ValueError(f"n_ports is {n_ports}; it must be at least 1")
-    first = int(table.arrive_wall_s.min()) // DAY_S
     days = _source_days(table, target_is_weekend, n_ports, start_hour + hours)
-    free = rng.permutation(n_ports)
-    parts: list[tuple[IntArray, IntArray, IntArray]] = []
-    used: list[date] = []
-    queue: list[int] = []
-    while len(free):
-        queue = queue or [int(d) for d in rng.permutation(days)]
-        day = queue.pop()
-        present = np.flatnonzero(table.present[day - first])
-        chosen = rng.permutation(present)[: len(free)]
-        target, free = free[: len(chosen)], free[len(chosen) :]
-        row, port = _stays_of(table, day, chosen, target, start_hour, hours)
-        parts.append((row, port, np.full(len(row), day * DAY_S)))
-        used.append(date.fromordinal(day))
-    row, port, base = (np.concatenate(x) for x in zip(*parts, strict=True))
+    shares = _share_ports(table, days, rng, n_ports)
+    picked = [_stays_of(table, *share, start_hour, hours) for share in shares]
+    row, port, base = (np.concatenate(column) for column in zip(*picked, strict=True))
+    used = [date.fromordinal(day) for day, _, _ in shares]
     return SampledDay(
         port=port,
         row=row,
@@ -130,10 +119,30 @@ def _source_days(table: SessionTable, weekend: bool, n_ports: int, end_hour: flo
     return typical
 
 
+def _share_ports(
+    table: SessionTable, days: IntArray, rng: np.random.Generator, n_ports: int
+) -> list[tuple[int, IntArray, IntArray]]:
+    """Source days, the table's ports chosen on each, and the target ports that they fill, `n_ports` in sum.
+
+    Days are drawn without repetition as long as they last.
+    """
+    first = int(table.arrive_wall_s.min()) // DAY_S
+    free = rng.permutation(n_ports)
+    queue: list[int] = []
+    shares = []
+    while len(free):
+        queue = queue or rng.permutation(days).tolist()
+        day = queue.pop()
+        chosen = rng.permutation(np.flatnonzero(table.present[day - first]))[: len(free)]
+        shares.append((day, chosen, free[: len(chosen)]))
+        free = free[len(chosen) :]
+    return shares
+
+
 def _stays_of(
     table: SessionTable, day: int, chosen: IntArray, target: IntArray, start_hour: float, hours: float
-) -> tuple[IntArray, IntArray]:
-    """Rows that arrive in the day's window on the chosen ports of the table, and their target ports."""
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Rows that arrive in the day's window on the chosen ports, their target ports, and its midnight."""
     begin = day * DAY_S + round(start_hour * 3600)
     end = begin + round(hours * 3600)
     # rows are sorted by UTC, and wall clocks run back in autumn: search with a margin, then look
@@ -143,7 +152,8 @@ def _stays_of(
     target_of = np.full(len(table.ports), -1)
     target_of[chosen] = target
     port = target_of[table.port[rows]]
-    return rows[port >= 0], port[port >= 0]
+    rows, port = rows[port >= 0], port[port >= 0]
+    return rows, port, np.full(len(rows), day * DAY_S)
 
 
 def _sentence(table: SessionTable, weekend: bool, used: list[date], n_ports: int, start_hour: float) -> str:

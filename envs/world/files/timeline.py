@@ -52,6 +52,10 @@ class Timeline:
         """End of the last interval."""
         return int(self.start_utc_s[-1]) + self.interval_s
 
+    def origin(self, row: int) -> tuple[str, int]:
+        """Path and line of a row."""
+        return self.paths[int(self.file[row])], int(self.line[row])
+
     @cached_property
     def gaps(self) -> tuple[tuple[int, int], ...]:
         """Half-open spans `(from, to)` in UTC seconds that lie inside the file's span and have no row."""
@@ -121,8 +125,7 @@ class Timeline:
                 last = int(np.searchsorted(self.start_utc_s, begin)) - 1
                 lack = f"no {self.what} from {show_utc(begin)} to {show_utc(end)} UTC"
                 lack += f", and {show_utc(moment)} is needed"
-                path = self.paths[int(self.file[last])]
-                return DataFileError(path, int(self.line[last]), f"{lack} ({span})", fix)
+                return DataFileError(*self.origin(last), f"{lack} ({span})", fix)
         path = " and ".join(self.paths)
         return DataFileError(path, None, f"no {self.what} for {show_utc(moment)} UTC: {span}", fix)
 

@@ -123,7 +123,7 @@ def test_ercot_hours_that_cannot_be(tmp_path):
 def test_an_unflagged_repeated_hour_is_a_contradiction(tmp_path):
     ercot(tmp_path / "e.csv", "11/07/2021", [("02:00", "N", 20.0), ("02:00", "N", 30.0)])
     with pytest.raises(
-        DataFileError, match=r"e\.csv:3: a second price for 2021-11-07 06:00 UTC differs from line 2"
+        DataFileError, match=r"e\.csv:3: a second price for 2021-11-07 06:00 UTC differs from .*e\.csv:2"
     ):
         read_prices(tmp_path / "e.csv")
 
