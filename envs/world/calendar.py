@@ -8,7 +8,7 @@ weekday is priced as a weekday.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -42,7 +42,7 @@ class StepTimes:
             )
         if self.start.minute % self.interval_minutes or self.start.second or self.start.microsecond:
             raise ValueError(
-                f"start {self.start} is off the grid of {self.interval_minutes} minutes; round it down"
+                f"start {self.start} is off the {self.interval_minutes}-minute grid; round it down"
             )
         if self.count < 0:
             raise ValueError(f"count is {self.count}; it must be 0 or more")
@@ -110,7 +110,8 @@ class StepTimes:
 
     def step_of(self, moment: datetime) -> int:
         """The step in which `moment` lies; negative before the start, `count` or more after the end."""
-        return (moment - self.start) // timedelta(minutes=self.interval_minutes)
+        # By timestamps: the difference of two times in one zone is that of their wall clocks.
+        return int((moment.timestamp() - self.start.timestamp()) // (60 * self.interval_minutes))
 
     def in_window(self, start_hour: float, end_hour: float) -> BoolArray:
         """True for steps that begin in `[start_hour, end_hour)` local time; a window may pass midnight."""
@@ -128,7 +129,7 @@ def time_zone(name: str) -> ZoneInfo:
     """
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: the name of a folder of zones
         raise ValueError(
             f"time zone {name!r} is unknown; use an IANA name, e.g. 'America/Chicago'"
         ) from error

@@ -72,8 +72,8 @@ class Programme(Record):
             raise ValueError("give notice_hours or day_ahead_notice_hour, one of the two")
         if self.event_probability > 1:
             raise ValueError(
-                f"expected_events_per_season is {self.expected_events_per_season:g}, but events may be called on "
-                f"{self.season_days:.0f} days; lower it"
+                f"expected_events_per_season is {self.expected_events_per_season:g}, but events may be "
+                f"called on {self.season_days:.0f} days; lower it"
             )
         return self
 
@@ -151,9 +151,9 @@ def _season_order(months: tuple[int, ...]) -> list[int]:
 
 
 def _hours_used(programme: Programme, u: float, day: date) -> float:
-    """Hours of the season called so far: uniform from 0 to twice the expected by that date, below the cap."""
-    expected = programme.season_share(day) * programme.expected_events_per_season * programme.mean_duration_h
-    return min(2.0 * expected * u, programme.season_cap_hours)
+    """Hours called so far: uniform up to twice what is expected, at most the cap, in step with the season."""
+    expected = programme.expected_events_per_season * programme.mean_duration_h
+    return u * programme.season_share(day) * min(2.0 * expected, programme.season_cap_hours)
 
 
 def _draw_call(

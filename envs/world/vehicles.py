@@ -56,8 +56,8 @@ class Vehicle(Part):
         least = self.charge_efficiency * MIN_CURRENT_A * LEAST_MAINS_VOLTS / 1_000
         if self.fixed_loss_kw >= least:
             raise ValueError(
-                f"{self.name}: fixed_loss_kw {self.fixed_loss_kw:g} is not below {least:.3g} kW, all "
-                f"that 6 A at {LEAST_MAINS_VOLTS:g} V leave after charge_efficiency; charging would drain it: lower it"
+                f"{self.name}: fixed_loss_kw is {self.fixed_loss_kw:g}, but 6 A at {LEAST_MAINS_VOLTS:g} V "
+                f"leave only {least:.3g} kW after charge_efficiency; charging would drain the car: lower it"
             )
         return self
 
@@ -81,7 +81,7 @@ class Charger(Part):
     volts: float = Field(ge=100, le=1_000)  # phase voltage where `phases` is 3
     phases: Literal[1, 3] = 1
     max_current_a: float = Field(ge=MIN_CURRENT_A, le=500)
-    min_current_a: float = Field(default=MIN_CURRENT_A, ge=0)  # below 6 A on DC only
+    min_current_a: float = Field(default=MIN_CURRENT_A, gt=0)  # below 6 A on DC only
     current_step_a: float = Field(default=1.0, ge=0, le=50)  # 0: continuous
     dc: bool = False
 
@@ -89,8 +89,8 @@ class Charger(Part):
     def _possible(self) -> Charger:
         if not self.dc and self.min_current_a < MIN_CURRENT_A:
             raise ValueError(
-                f"{self.name}: min_current_a is {self.min_current_a:g}; IEC 61851 and SAE J1772 offer no less "
-                f"than {MIN_CURRENT_A:g} A on AC: set that or more"
+                f"{self.name}: min_current_a is {self.min_current_a:g}; IEC 61851 and SAE J1772 offer no "
+                f"less than {MIN_CURRENT_A:g} A on AC: set that or more"
             )
         if self.min_current_a > self.max_current_a:
             raise ValueError(
@@ -158,12 +158,12 @@ def session_parameters(vehicle: Vehicle, charger: Charger, v2g_allowed: bool) ->
 
 def _refuse_misfit(vehicle: Vehicle, charger: Charger, most_kw: float) -> None:
     least = charger.min_charge_kw
-    if most_kw < least - ROUNDING or most_kw <= 0:
+    if most_kw < least - ROUNDING:
         raise ValueError(
-            f"{vehicle.name} takes {vehicle.ac_charge_kw:g} kW, below the least {least:g} kW of {charger.name!r}; "
-            "lower its min_current_a"
+            f"{vehicle.name} takes {vehicle.ac_charge_kw:g} kW, below the least {least:g} kW of "
+            f"{charger.name!r}; lower its min_current_a"
         )
-    if vehicle.charge_efficiency * (least or most_kw) <= vehicle.fixed_loss_kw:
+    if vehicle.charge_efficiency * least <= vehicle.fixed_loss_kw:
         raise ValueError(
             f"{vehicle.name} loses {vehicle.fixed_loss_kw:g} kW while on, all that {charger.name!r} gives at "
             f"its least current ({least:g} kW); raise min_current_a"
