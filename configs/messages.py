@@ -32,8 +32,8 @@ def unknown_name(what: str, name: str, valid: Iterable[str]) -> str:
         return f"unknown {what} {name!r}; there is none here"
     folded = {candidate.casefold().replace("_", "-"): candidate for candidate in names}
     near = difflib.get_close_matches(name.casefold().replace("_", "-"), folded, n=1, cutoff=0.5)
-    hint = f"did you mean {folded[near[0]]!r}? " if near else ""
-    return f"unknown {what} {name!r}; {hint}(valid: {', '.join(names)})"
+    hint = f"; did you mean {folded[near[0]]!r}?" if near else ""
+    return f"unknown {what} {name!r}{hint} (valid: {', '.join(names)})"
 
 
 def describe(error: ValidationError, model: type[BaseModel], source: str, overrides: Collection[str]) -> str:

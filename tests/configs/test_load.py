@@ -295,7 +295,7 @@ class TestUnknownName:
 
     def test_nothing_near_lists_the_valid_names(self) -> None:
         message = unknown_name("policy", "zzz", ["b", "a"])
-        assert message == "unknown policy 'zzz'; (valid: a, b)"
+        assert message == "unknown policy 'zzz' (valid: a, b)"
 
     def test_nothing_to_choose_from(self) -> None:
         assert unknown_name("policy", "x", []) == "unknown policy 'x'; there is none here"
