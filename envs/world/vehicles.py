@@ -46,9 +46,9 @@ class Vehicle(Part):
     @classmethod
     def _capacity(cls, value: float) -> float:
         if not value > 0:
-            raise ValueError(f"capacity_kwh is {value:g}; a battery holds more than 0 kWh")
+            raise ValueError(f"{value:g} kWh is no battery; give more than 0")
         if value > BIGGEST_BATTERY_KWH:
-            raise ValueError(f"capacity_kwh is {value:g}; it looks like Wh: write {value / 1e3:g}")
+            raise ValueError(f"{value:g} looks like Wh; write {value / 1e3:g} kWh")
         return value
 
     @model_validator(mode="after")

@@ -70,9 +70,9 @@ def test_losses_meet_the_measured_chargers() -> None:
     [
         ({"charge_efficiency": 1.05}, "less than or equal to 1"),
         ({"discharge_efficiency": 0.0}, "greater than 0"),
-        ({"capacity_kwh": -60.0}, "a battery holds more than 0 kWh"),
-        ({"capacity_kwh": float("nan")}, "a battery holds more than 0 kWh"),
-        ({"capacity_kwh": 60_000.0}, "looks like Wh: write 60"),
+        ({"capacity_kwh": -60.0}, "-60 kWh is no battery"),
+        ({"capacity_kwh": float("nan")}, "nan kWh is no battery"),
+        ({"capacity_kwh": 60_000.0}, "60000 looks like Wh; write 60 kWh"),
         ({"taper_soc": 1.0}, "less than 1"),
         ({"taper_soc": 0.0}, "greater than 0"),
         ({"fixed_loss_kw": 1.2}, "6 A at 208 V leave only 1.11 kW"),
@@ -107,7 +107,7 @@ def test_a_catalogue_of_the_users_own_names_file_and_row(tmp_path: Path) -> None
     head = "name = 'mine'\ntitle = 'mine'\neffective = 2026-01-01\nsource = 'this test'\n"
     file.write_text(f"{head}[[vehicles]]\n{rows}\n", encoding="utf-8")
     with pytest.raises(
-        ConfigError, match=r"cars\.toml: vehicles\.0\.capacity_kwh: .* looks like Wh: write 60"
+        ConfigError, match=r"cars\.toml: vehicles\.0\.capacity_kwh: 60000 looks like Wh; write 60 kWh"
     ):
         load_catalogue(file)
     file.write_text(file.read_text(encoding="utf-8").replace("60000.0", "60.0"), encoding="utf-8")
