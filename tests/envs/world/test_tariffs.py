@@ -330,3 +330,21 @@ def test_a_tariff_of_the_users_own_loads_the_same_way(tmp_path: Path) -> None:
 def test_an_unknown_name_offers_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'pge-ev2-a'"):
         load_tariff("pge-ev2a")
+
+
+ERCOT = Path(__file__).parents[3] / ".." / "shared" / "data" / "ercot_dam_spp_2021.csv.gz"
+
+
+@pytest.mark.skipif(not ERCOT.exists(), reason="the real price files do not lie beside the checkout")
+def test_the_emergency_of_february_2021_passes_through_at_its_own_cap() -> None:
+    from ebbflow.envs.world.files import read_prices
+
+    tariff = load_tariff("texas-lz-houston")
+    table = read_prices(ERCOT, location="LZ_HOUSTON")
+    times = hours_of(tariff, (2021, 2, 15))
+    wholesale = table.series(int(times.utc_seconds[0]), 60, 24)
+    assert wholesale.max() > 7
+    with pytest.raises(ValueError, match="above the cap 5"):
+        tariff.import_price_usd_per_kwh(times, wholesale)
+    billed = tariff.with_price_cap(9.0).import_price_usd_per_kwh(times, wholesale)
+    assert billed == pytest.approx(wholesale + 0.049993)
