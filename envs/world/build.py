@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
 from ...configs.load import load_model
 from .behaviour import draw_stays
+from .calendar import StepTimes
+from .day_prices import day_prices
 from .emissions import Emissions, draw_emissions, no_emissions
+from .money import highest_demand_usd_per_kw
 from .prepared import Frame, World, prepare
-from .reference_days import ReferencePool, arrivals_kwh, least_peak_kw, pool_size, uncontrolled_kw
-from .scenario import Events, FloatArray, IntArray, Scenario, Stays, steps_per_hour
+from .reference_days import ReferenceDay, ReferencePool, make_pool, pool_size
+from .scenario import Events, FloatArray, Scenario, Stays, steps_per_hour
 from .settings import ScenarioSettings
-from .site_load import base_load_kw, pv_kw
-from .stays import Placed, draw_port_fleet, make_stays, place
+from .site_load import base_load_kw, other_load_kw, pv_kw
+from .sources import ScenarioFiles
+from .stays import draw_port_fleet, generated_facts, make_stays, place
 from .streams import REFERENCE_SPLIT, DayStreams, day_streams
+
+POOLS = 64  # weekdays of a few presets and seeds
 
 
 def load_settings(name_or_path: str, overrides: Iterable[str] = ()) -> ScenarioSettings:
@@ -29,27 +36,36 @@ def load_settings(name_or_path: str, overrides: Iterable[str] = ()) -> ScenarioS
     return load_model(ScenarioSettings, "scenarios", name_or_path, list(overrides))
 
 
-def build_scenario(settings: ScenarioSettings, *, seed: int, day: int, split: str = "test") -> Scenario:
-    """Draw day `day` of a split: depends on (settings, seed, split, day) alone.
+def build_scenario(
+    settings: ScenarioSettings,
+    *,
+    seed: int,
+    day: int,
+    split: str = "test",
+    files: ScenarioFiles | None = None,
+) -> Scenario:
+    """Draw day `day` of a split: depends on (settings, files, seed, split, day) alone.
 
     Raises:
         ValueError: unknown split, negative seed or day, or settings that contradict each other.
+        DataFileError: a file is not what it should be, or lacks the day asked for.
+        FileNotFoundError: there is no such file.
     """
-    world = prepare(settings)
+    world = prepare(settings, files)
     streams = day_streams(seed, split, day)
     frame = world.frame(_date(world, streams))
-    stays, placed = _draw_day(world, streams, frame.times.start)
-    pool = _pool(world, seed, frame.times.start.weekday())
-    prices = _prices(world, frame, streams)
-    happened, forecast = _net_load(world, frame, streams)
-    emissions = _emissions(world, frame, streams)
-    n_steps = settings.n_steps
+    drawn = _draw_day(world, streams, frame.times)
+    pool = _pool(world, seed, frame.times.start.weekday()).without(drawn.source_days)
+    prices = day_prices(world, frame, streams)
+    happened, forecast, load_note = _net_load(world, frame.times, streams)
+    emissions, emission_note = _emissions(world, frame.times, streams)
+    notes = drawn.notes | {"load": load_note, "emissions": emission_note}
     return Scenario(
         name=settings.name,
         start=frame.times.start,
         interval_minutes=settings.interval_minutes,
-        n_steps=n_steps,
-        stays=stays,
+        n_steps=settings.n_steps,
+        stays=drawn.stays,
         port_site=world.port_site,
         site_feeder=np.zeros(settings.n_sites, dtype=np.int64),
         site_tariff=world.site_tariff,
@@ -70,127 +86,144 @@ def build_scenario(settings: ScenarioSettings, *, seed: int, day: int, split: st
         fixed_usd_per_day=_fixed(world),
         billing_peak_kw=np.full(settings.n_sites, settings.money.billing_peak_kw),
         typical_peak_kw=pool.typical_peak_kw,
-        events=_events(world, frame, streams),
+        events=_events(world, frame.times, streams),
         baseline_kw=pool.baseline_kw(streams.topic("other")),
         expected_arrivals_kwh=pool.arrivals_kwh,
         emissions_kg_per_kwh=emissions.happened,
         emissions_forecast_kg_per_kwh=emissions.typical,
         emissions_issued_kg_per_kwh=emissions.issued,
-        highest_price_usd_per_kwh=max(t.highest_price_usd_per_kwh for t in world.tariffs),
+        highest_price_usd_per_kwh=max(world.highest_import_usd_per_kwh, world.highest_export_usd_per_kwh),
         money=world.money,
         peaker_window_local_hours=settings.reserve.peaker_window_local_hours,
         vehicles=world.fleet.vehicles,
-        provenance=_provenance(world, seed, split, day, placed),
+        provenance=_provenance(world, streams, split) | notes,
     )
 
 
 def build_bank_days(
-    settings: ScenarioSettings, seed: int, days: Iterable[int], split: str = "train"
+    settings: ScenarioSettings,
+    seed: int,
+    days: Iterable[int],
+    split: str = "train",
+    files: ScenarioFiles | None = None,
 ) -> Iterator[Scenario]:
     """The scenarios of many days, one after the other."""
     for day in days:
-        yield build_scenario(settings, seed=seed, day=day, split=split)
+        yield build_scenario(settings, seed=seed, day=day, split=split, files=files)
+
+
+def price_dates(settings: ScenarioSettings, files: ScenarioFiles) -> tuple[date, ...]:
+    """The dates of the price files on which an episode can begin; empty without price files."""
+    return prepare(settings, files).sources.price_dates
 
 
 def _date(world: World, streams: DayStreams) -> date:
-    offset = int(streams.topic("date").integers(world.dates))
-    return world.settings.period_first + timedelta(days=offset)
-
-
-def _draw_day(world: World, streams: DayStreams, start: datetime) -> tuple[Stays, Placed]:
-    s = world.settings
-    ports = draw_port_fleet(streams.topic("fleet"), world.fleet, s)
-    draws = draw_stays(streams.topic("stays"), world.profile, s.behaviour, start, s.days, s.ports)
-    placed = place(draws, s)
-    return make_stays(draws, placed, ports, world.fleet, world.profile, s), placed
+    """A date of the period; with a price file its dates in random order, each once before any comes again."""
+    held = world.sources.price_dates
+    if not held:
+        return world.settings.period_first + timedelta(days=int(streams.topic("date").integers(world.dates)))
+    order = replace(streams, day=0).topic("date").permutation(len(held))
+    return held[int(order[streams.day % len(held)])]
 
 
 @dataclass(frozen=True)
-class _Prices:
-    billed_import: FloatArray  # (P, L)
-    billed_export: FloatArray
-    issued_import: FloatArray  # (V, P, L)
-    issued_export: FloatArray
-    issue_of_step: IntArray
-    known_until_step: IntArray
+class _Day:
+    stays: Stays
+    source_days: frozenset[date]
+    notes: dict[str, str]
 
 
-def _prices(world: World, frame: Frame, streams: DayStreams) -> _Prices:
-    if any(t.needs_wholesale for t in world.tariffs):
-        raise NotImplementedError
-    steps, until = np.zeros(world.settings.n_steps, dtype=np.int64), np.array([frame.times.count])
-    billed_in, billed_out = frame.import_usd_per_kwh, frame.export_usd_per_kwh
-    return _Prices(billed_in, billed_out, billed_in[None], billed_out[None], steps, until)
+def _draw_day(world: World, streams: DayStreams, times: StepTimes) -> _Day:
+    """A day's stays, drawn or from a file, and where they come from."""
+    s, table = world.settings, world.sources.sessions
+    ports = draw_port_fleet(streams.topic("fleet"), world.fleet, s)
+    if table is None:
+        draws = draw_stays(streams.topic("stays"), world.profile, s.behaviour, times.start, s.days, s.ports)
+        placed, source_days = place(draws, s), frozenset[date]()
+        facts = generated_facts(draws, placed)
+        source = f"generated, {world.profile.name}: {world.profile.source}"
+    else:
+        from .real_days import real_stays
+
+        real = real_stays(streams.topic("files"), table, s, times)
+        facts, placed, source_days, source = real.facts, real.placed, real.source_days, real.provenance
+    stays = make_stays(facts, placed, ports, world.fleet, world.profile, s)
+    kept = f"{len(placed.row)} kept, {placed.too_short} too_short, {placed.no_port} without a free port"
+    notes = {"behaviour": f"{source}; misreport {s.behaviour.misreport}", "stays": kept}
+    return _Day(stays, source_days, notes)
 
 
-def _net_load(world: World, frame: Frame, streams: DayStreams) -> tuple[FloatArray, FloatArray]:
+def _net_load(world: World, times: StepTimes, streams: DayStreams) -> tuple[FloatArray, FloatArray, str]:
     s = world.settings
-    per_site = world.ports_of_site.mean()
-    daily = s.site.base_load_kwh_per_day_per_port * per_site or s.site.base_load_kwh_per_day
-    load, load_forecast = base_load_kw(streams.topic("load"), s.site, frame.times, s.n_sites, daily / 24)
+    if (table := world.sources.load) is not None:
+        from .real_days import real_load_kw
+
+        return real_load_kw(streams.topic("load"), table, s, times)
+    daily = s.site.base_load_kwh_per_day_per_port * float(world.ports_of_site.mean())
+    mean_kw = (daily or s.site.base_load_kwh_per_day) / 24
+    load, load_forecast = base_load_kw(streams.topic("load"), s.site, times, s.n_sites, mean_kw)
     if s.site.pv_share == 0 or s.site.pv_kw == 0:
-        return load, load_forecast
-    pv, pv_forecast = pv_kw(streams.topic("pv"), s.site, frame.times, s.n_sites)
-    return load - pv, load_forecast - pv_forecast
+        return load, load_forecast, "generated"
+    pv, pv_forecast = pv_kw(streams.topic("pv"), s.site, times, s.n_sites)
+    return load - pv, load_forecast - pv_forecast, "generated, with PV"
 
 
 def _other_load(world: World, frame: Frame) -> FloatArray:
     mean_kw = world.settings.feeder.other_load_kw_per_port * world.settings.ports
-    return np.full((1, frame.times.count), mean_kw)
+    return other_load_kw(frame.times, mean_kw)[None]
 
 
 def _fixed(world: World) -> FloatArray:
     by_tariff = np.array([t.fixed_usd_per_day for t in world.tariffs])
-    return by_tariff[world.site_tariff] * float(world.settings.site.fixed_charge_by_cars)
+    fixed: FloatArray = by_tariff[world.site_tariff] * float(world.settings.site.fixed_charge_by_cars)
+    return fixed
 
 
-def _events(world: World, frame: Frame, streams: DayStreams) -> Events:
+def _events(world: World, times: StepTimes, streams: DayStreams) -> Events:
     if world.programme is None:
         return Events.none()
-    return world.programme.draw_events(streams.topic("events"), frame.times, world.settings.n_steps)
+    return world.programme.draw_events(streams.topic("events"), times, world.settings.n_steps)
 
 
-def _emissions(world: World, frame: Frame, streams: DayStreams) -> Emissions:
-    s, model = world.settings, world.emission_model
+def _emissions(world: World, times: StepTimes, streams: DayStreams) -> tuple[Emissions, str]:
+    s, model, rng = world.settings, world.emission_model, streams.topic("emissions")
     if model is None:
-        return no_emissions(s.n_times, s.n_steps)
+        return no_emissions(s.n_times, s.n_steps), "none"
+    if (table := world.sources.emissions) is not None:
+        from .real_days import real_emissions
+
+        return real_emissions(rng, table, s, times)
     reach = round(s.emissions.issued_h * steps_per_hour(s.interval_minutes))
-    return draw_emissions(streams.topic("emissions"), model, frame.times, s.n_steps, reach)
+    return draw_emissions(rng, model, times, s.n_steps, reach), f"generated, {model.name}: {model.source}"
 
 
-def _provenance(world: World, seed: int, split: str, day: int, placed: Placed) -> dict[str, str]:
-    s = world.settings
+def _provenance(world: World, streams: DayStreams, split: str) -> dict[str, str]:
+    sources = world.sources
+    tables = [sources.prices, sources.export_prices]
+    prices = "; ".join(table.description for table in tables if table is not None)
+    if sources.prices is not None and not all(t.needs_wholesale for t in world.tariffs):
+        prices += (
+            "; in place of the tariff's own prices, for import and, without an export file, export alike"
+        )
+    market = f"generated, {world.market.name}: {world.market.source}" if world.follows_market else "by tariff"
     return {
-        "generator": f"synthetic; seed {seed}, split {split}, day {day}",
-        "behaviour": f"{world.profile.name}: {world.profile.source}; misreport {s.behaviour.misreport}",
+        "draw": f"seed {streams.seed}, split {split}, day {streams.day}",
         "tariffs": "; ".join(f"{t.name}, effective {t.effective}: {t.source}" for t in world.tariffs),
-        "stays": f"{len(placed.row)} kept, {placed.too_short} too short, {placed.no_port} without a free port",
+        "prices": prices or market,
     }
 
 
-_POOLS: dict[tuple[int, int, int], ReferencePool] = {}
-
-
+@lru_cache(maxsize=POOLS)
 def _pool(world: World, seed: int, weekday: int) -> ReferencePool:
     """Other days of that weekday, drawn once."""
-    key = (id(world), seed, weekday)
-    if key not in _POOLS:
-        _POOLS[key] = _draw_pool(world, seed, weekday)
-    return _POOLS[key]
-
-
-def _draw_pool(world: World, seed: int, weekday: int) -> ReferencePool:
     s = world.settings
-    per_hour = steps_per_hour(s.interval_minutes)
-    sites, step_h = s.n_sites, s.interval_minutes / 60
     start = datetime(
         2024, 1, 8 + weekday, s.start_hour, tzinfo=world.zone
     )  # a week without a change of clocks
-    hours = (s.n_steps // per_hour, s.n_times // per_hour)
-    days = range(pool_size(sites, s.n_steps))
-    drawn = [_draw_day(world, DayStreams(seed, REFERENCE_SPLIT, 7 * d + weekday), start)[0] for d in days]
-    power = np.stack([uncontrolled_kw(x, world.port_site, sites, s.n_steps, step_h) for x in drawn])
-    arrivals = np.mean([arrivals_kwh(x, world.port_site, sites, hours, per_hour) for x in drawn], axis=0)
-    if sites > 1:  # the homes are alike to whoever does not know them: each expects the mean
-        arrivals = np.broadcast_to(arrivals.mean(axis=0), arrivals.shape)
-    return ReferencePool(power.astype(np.float32), arrivals, np.full(sites, np.nan))
+    times = StepTimes(start, s.interval_minutes, s.n_times)
+    size = range(pool_size(s.n_sites, s.n_steps))
+    days = [_draw_day(world, DayStreams(seed, REFERENCE_SPLIT, 7 * d + weekday), times) for d in size]
+    base_kw = None
+    if highest_demand_usd_per_kw(world.tariffs) > 0:
+        base_kw = _net_load(world, times, DayStreams(seed, REFERENCE_SPLIT, weekday))[1][:, : s.n_steps]
+    return make_pool([ReferenceDay(d.stays, d.source_days) for d in days], world.port_site, s, base_kw)

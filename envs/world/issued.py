@@ -59,12 +59,12 @@ def issue(
     last_published = day + (times.local_hour[:n_steps] >= published_hour)
     days, of_step = np.unique(last_published, return_inverse=True)
     known_until = np.searchsorted(times.day_index, days, side="right")
-    forecasts = np.stack([_with_like_days(series, history, times, int(d)) for d in days])
+    forecasts = np.stack([like_days(series, history, times, published=int(d)) for d in days])
     return Issues(forecasts, known_until.astype(np.int64), of_step.astype(np.int64))
 
 
-def _with_like_days(series: FloatArray, history: DailyPrices, times: StepTimes, published: int) -> FloatArray:
-    """Published hours as they are, the others as the same hour of the last published like day."""
+def like_days(series: FloatArray, history: DailyPrices, times: StepTimes, *, published: int) -> FloatArray:
+    """Hours to the end of day `published` as they are, the others as that hour of the last published like day."""
     rows = np.array([_like_day(times, day, published) for day in range(int(times.day_index[-1]) + 1)])
     like = history.usd_per_kwh[HISTORY_DAYS + rows[times.day_index], times.local_hour.astype(np.int64)]
     return np.where(times.day_index <= published, series, like)

@@ -18,7 +18,8 @@ def site_import_limit_kw(settings: ScenarioSettings, times: StepTimes, ports_of_
         times.month, site.transformer_hot_months
     )
     rating = np.where(hot, site.transformer_hot_share, 1.0)
-    return np.minimum(np.array(panel)[:, None], np.array(transformer)[:, None] * rating)
+    lesser: FloatArray = np.minimum(np.array(panel)[:, None], np.array(transformer)[:, None] * rating)
+    return lesser
 
 
 def site_export_limit_kw(settings: ScenarioSettings, times: StepTimes, ports_of_site: IntArray) -> FloatArray:

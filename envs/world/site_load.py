@@ -5,19 +5,69 @@ from __future__ import annotations
 import numpy as np
 
 from .calendar import StepTimes
-from .scenario import FloatArray
+from .scenario import FloatArray, IntArray
 from .settings import SiteSettings
 
-# Shares of the day's mean by hour of the wall clock, from midnight; assumed shapes, no source: a home that is low at
-# night and peaks at 19 h, and an office that is up from 7 to 18 h. The shapes are scaled to mean 1.
-HOME_SHAPE = (
-    (0.62, 0.55, 0.52, 0.50, 0.52, 0.60, 0.80, 0.95, 0.92, 0.85, 0.82, 0.85)
-    + (0.90, 0.92, 0.95, 1.05, 1.25, 1.55, 1.80, 1.85, 1.70, 1.45, 1.10, 0.80)
-)  # fmt: skip
-WORKPLACE_SHAPE = (
-    (0.55, 0.53, 0.52, 0.52, 0.55, 0.65, 0.85, 1.10, 1.30, 1.42, 1.50, 1.52)
-    + (1.52, 1.55, 1.55, 1.50, 1.40, 1.22, 1.00, 0.85, 0.75, 0.68, 0.62, 0.58)
-)  # fmt: skip
+# Load by hour of the wall clock, from midnight, relative to each other; assumed, no source: a home that is
+# low at night and peaks at 19 h, an office that is up from 7 to 18 h.
+HOME_SHAPE = np.array(
+    [
+        "0.62",
+        "0.55",
+        "0.52",
+        "0.50",
+        "0.52",
+        "0.60",
+        "0.80",
+        "0.95",
+        "0.92",
+        "0.85",
+        "0.82",
+        "0.85",
+        "0.90",
+        "0.92",
+        "0.95",
+        "1.05",
+        "1.25",
+        "1.55",
+        "1.80",
+        "1.85",
+        "1.70",
+        "1.45",
+        "1.10",
+        "0.80",
+    ],
+    dtype=float,
+)
+WORKPLACE_SHAPE = np.array(
+    [
+        "0.55",
+        "0.53",
+        "0.52",
+        "0.52",
+        "0.55",
+        "0.65",
+        "0.85",
+        "1.10",
+        "1.30",
+        "1.42",
+        "1.50",
+        "1.52",
+        "1.52",
+        "1.55",
+        "1.55",
+        "1.50",
+        "1.40",
+        "1.22",
+        "1.00",
+        "0.85",
+        "0.75",
+        "0.68",
+        "0.62",
+        "0.58",
+    ],
+    dtype=float,
+)
 WEEKEND_WORKPLACE = 0.6  # of a weekday's load; assumed
 SITE_SPREAD = 0.35  # sigma of the log of a home's size; assumed
 DAY_SPREAD = 0.12  # sigma of the log of a day's level, which the forecast does not know; assumed
@@ -59,37 +109,47 @@ def pv_kw(
     return top * clearness[times.day_index] * passing, top * forecast[times.day_index]
 
 
+def other_load_kw(times: StepTimes, mean_kw: float) -> FloatArray:
+    """Load of the feeder's other customers, homes of the usual shape, `(L,)`; it is known."""
+    return mean_kw * _shape("home", times)
+
+
 def clear_sky(times: StepTimes) -> FloatArray:
     """Sine of the sun's height at the middle of each step, not below 0, `(L,)`.
 
-    Declination by Cooper's formula, 23.45 deg x sin(360 (284 + n)/365); solar noon at 12:00, or 13:00 from March to
-    October (daylight saving time).
+    Declination by Cooper's formula, 23.45 deg x sin(360 (284 + n)/365); solar noon at 12:00, or 13:00
+    from April to October (daylight saving time).
     """
-    seconds = times.local_seconds.astype("datetime64[s]")
-    n = (seconds.astype("datetime64[D]") - seconds.astype("datetime64[Y]").astype("datetime64[D]")).astype(
-        int
-    ) + 1
-    declination = np.deg2rad(23.45) * np.sin(2 * np.pi * (284 + n) / 365)
+    day = (times.local_seconds // 86_400).astype("datetime64[D]")
+    day_of_year = (day - day.astype("datetime64[Y]")).astype(np.int64) + 1
+    declination = np.deg2rad(23.45) * np.sin(2 * np.pi * (284 + day_of_year) / 365)
     noon = np.where((times.month >= 4) & (times.month <= 10), 13.0, 12.0)
-    hour_angle = np.deg2rad(15.0) * (times.local_hour + times.interval_minutes / 120 - noon)
+    hour_angle = np.deg2rad(15.0) * (_middle_hour(times) - noon)
     latitude = np.deg2rad(LATITUDE_DEG)
-    height = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(
-        hour_angle
-    )
-    return np.maximum(height, 0.0)
+    across = np.cos(latitude) * np.cos(declination) * np.cos(hour_angle)
+    height: FloatArray = np.maximum(np.sin(latitude) * np.sin(declination) + across, 0.0)
+    return height
 
 
 def _shape(kind: str, times: StepTimes) -> FloatArray:
-    shape = np.array(HOME_SHAPE if kind == "home" else WORKPLACE_SHAPE)
-    hourly = np.interp(times.local_hour, np.arange(25) + 0.5, np.append(shape, shape[0]), period=24)
+    """Load of each step relative to the mean weekday's, `(L,)`."""
+    shape = HOME_SHAPE if kind == "home" else WORKPLACE_SHAPE
+    hourly = np.interp(_middle_hour(times), np.arange(24) + 0.5, shape, period=24)
     quiet = np.where(times.is_weekend & (kind == "workplace"), WEEKEND_WORKPLACE, 1.0)
-    return hourly / shape.mean() * quiet
+    relative: FloatArray = hourly / shape.mean() * quiet
+    return relative
 
 
-def _hour_of_step(times: StepTimes) -> np.ndarray:
-    return np.arange(times.count) * times.interval_minutes // 60
+def _middle_hour(times: StepTimes) -> FloatArray:
+    return times.local_hour + times.interval_minutes / 120
+
+
+def _hour_of_step(times: StepTimes) -> IntArray:
+    hours: IntArray = np.arange(times.count) * times.interval_minutes // 60
+    return hours
 
 
 def _unit_lognormal(rng: np.random.Generator, sigma: float, shape: tuple[int, ...]) -> FloatArray:
     """Lognormal numbers of mean 1."""
-    return np.exp(sigma * rng.standard_normal(shape) - 0.5 * sigma**2)
+    numbers: FloatArray = np.exp(sigma * rng.standard_normal(shape) - 0.5 * sigma**2)
+    return numbers

@@ -1,4 +1,4 @@
-"""From drawn stays to the table of a scenario: the step grid, ports, cars, state of charge, what drivers say."""
+"""From stays, drawn or read, to the table of a scenario: grid, ports, cars, state of charge, what drivers say."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from .settings import ScenarioSettings
 
 FULL_SOC = 0.995  # contracts 2
 LEAST_ARRIVAL_SOC = 0.05  # assumed: nobody arrives emptier
-REACH = 0.95  # assumed: nobody asks for more than this share of what full power gives during the stay
+REACH = 0.95  # assumed: a generated driver needs at most this share of what full power gives during the stay
+MOST_OF_BATTERY = 0.9  # a car read from a file has a battery of which it charged no more than this share
 GRID_SLACK = 1e-9  # of a step, so that a time on the grid stays there
 
 
 @dataclass(frozen=True)
 class PortFleet:
-    """What stands at the ports of one day: charger of each, car of each where the car is the port's own."""
+    """What stands at the ports of one day: the charger of each, and the car where it is the port's own."""
 
     charger: IntArray  # (N,)
     car: IntArray  # (N,)
@@ -30,12 +31,28 @@ class PortFleet:
 class Placed:
     """Stays on the grid and on a port, sorted by (port, arrival); steps may lie before 0."""
 
-    row: IntArray  # into the draws
+    row: IntArray  # into the draws, or the session table
     port: IntArray
     arrive: IntArray
     depart: IntArray
-    too_short: int
+    too_short: int  # cover no whole step
     no_port: int  # turned away, or the same port's car had not left
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of each placed stay, `(J,)`; NaN where the generator has to fill in."""
+
+    energy_kwh: FloatArray  # truly needed, at the battery; at the grid side where `metered`
+    metered: bool
+    vehicle_rank: FloatArray  # uniform numbers that pick the car
+    driver: FloatArray  # (J, 6) uniform numbers
+    soc: FloatArray
+    capacity_kwh: FloatArray
+    soc_told: bool  # False: no controller ever sees an SoC
+    claims: bool  # whether `said_depart` and `asked_kwh` hold what drivers said
+    said_depart: FloatArray  # step
+    asked_kwh: FloatArray  # at the grid side
 
 
 def draw_port_fleet(rng: np.random.Generator, table: FleetTable, settings: ScenarioSettings) -> PortFleet:
@@ -45,27 +62,48 @@ def draw_port_fleet(rng: np.random.Generator, table: FleetTable, settings: Scena
 
 
 def place(draws: StayDraws, settings: ScenarioSettings) -> Placed:
-    """Round to the grid, drop stays that cover no step, give every stay a port."""
-    step_h = settings.interval_minutes / 60
-    arrive = np.ceil(draws.arrive_h / step_h - GRID_SLACK).astype(np.int64)
-    depart = np.floor(draws.depart_h / step_h + GRID_SLACK).astype(np.int64)
-    within = (draws.depart_h > 0) & (draws.arrive_h < settings.n_steps * step_h)
-    whole = (depart > arrive) & (depart > 0) & (arrive < settings.n_steps)
-    row = np.nonzero(within & whole)[0]
+    """Give generated stays, sorted by arrival, their steps and ports."""
+    on_grid = to_grid(draws.arrive_h, draws.depart_h, settings)
+    row, arrive, depart = on_grid.row, on_grid.arrive, on_grid.depart
     if settings.behaviour.kind == "home":
         port = draws.port[row]
-        kept = _own_port_free(port, arrive[row], depart[row])
+        kept = own_port_free(port, arrive, depart)
     else:
-        port = _any_free_port(arrive[row], depart[row], settings.ports)
+        port = _any_free_port(arrive, depart, settings.ports)
         kept = port >= 0
-    row, port = row[kept], port[kept]
-    order = np.lexsort((arrive[row], port))
-    row, port = row[order], port[order]
-    too_short = int((within & ~whole).sum())
-    return Placed(row, port, arrive[row], depart[row], too_short, int((~kept).sum()))
+    return settle(row[kept], port[kept], arrive[kept], depart[kept], on_grid.too_short, int((~kept).sum()))
 
 
-def _own_port_free(port: IntArray, arrive: IntArray, depart: IntArray) -> BoolArray:
+@dataclass(frozen=True)
+class OnGrid:
+    """Stays that cover a whole step of the episode."""
+
+    row: IntArray
+    arrive: IntArray
+    depart: IntArray
+    too_short: int
+
+
+def to_grid(arrive_h: FloatArray, depart_h: FloatArray, settings: ScenarioSettings) -> OnGrid:
+    """Arrivals up, departures down (contracts 1), hours since the start; stays that cover no step are counted."""
+    step_h = settings.interval_minutes / 60
+    arrive = np.ceil(arrive_h / step_h - GRID_SLACK).astype(np.int64)
+    depart = np.floor(depart_h / step_h + GRID_SLACK).astype(np.int64)
+    within = (depart_h > 0) & (arrive_h < settings.n_steps * step_h)
+    whole = (depart > arrive) & (depart > 0) & (arrive < settings.n_steps)
+    row = np.nonzero(within & whole)[0]
+    return OnGrid(row, arrive[row], depart[row], int((within & ~whole).sum()))
+
+
+def settle(
+    row: IntArray, port: IntArray, arrive: IntArray, depart: IntArray, too_short: int, no_port: int
+) -> Placed:
+    """Sort by (port, arrival), as the scenario wants it."""
+    order = np.lexsort((arrive, port))
+    return Placed(row[order], port[order], arrive[order], depart[order], too_short, no_port)
+
+
+def own_port_free(port: IntArray, arrive: IntArray, depart: IntArray) -> BoolArray:
     """False for stays whose port's car has not left; rows are sorted by arrival."""
     kept = np.zeros(len(port), dtype=bool)
     free_from: dict[int, int] = {}
@@ -89,8 +127,26 @@ def _any_free_port(arrive: IntArray, depart: IntArray, ports: int) -> IntArray:
     return port
 
 
+def generated_facts(draws: StayDraws, placed: Placed) -> Facts:
+    """Facts of generated stays: the energy; all else is left to the generator."""
+    taken = draws.take(placed.row)
+    nothing = np.full(len(placed.row), np.nan)
+    return Facts(
+        energy_kwh=taken.energy_kwh,
+        metered=False,
+        vehicle_rank=taken.vehicle_rank,
+        driver=taken.driver,
+        soc=nothing,
+        capacity_kwh=nothing,
+        soc_told=True,
+        claims=False,
+        said_depart=nothing,
+        asked_kwh=nothing,
+    )
+
+
 def make_stays(
-    draws: StayDraws,
+    facts: Facts,
     placed: Placed,
     ports: PortFleet,
     table: FleetTable,
@@ -98,48 +154,68 @@ def make_stays(
     settings: ScenarioSettings,
 ) -> Stays:
     """The scenario's stays: car, state of charge, need, and what the driver says."""
-    draws = draws.take(placed.row)
     charger = ports.charger[placed.port]
     own = settings.behaviour.kind == "home"
-    car = ports.car[placed.port] if own else table.pick_cars(draws.vehicle_rank, charger)
+    car = ports.car[placed.port] if own else table.pick_cars(facts.vehicle_rank, charger)
     columns = {name: table.columns[name][charger, car] for name in COLUMNS}
-    step_h = settings.interval_minutes / 60
-    charge_kw = battery_power_kw(columns)
-    target = _wanted_soc(draws.driver[:, 0], settings)
-    capacity = columns["capacity_kwh"]
-    reach_kwh = REACH * charge_kw * (placed.depart - placed.arrive) * step_h
-    energy = np.minimum(np.minimum(draws.energy_kwh, reach_kwh), (target - LEAST_ARRIVAL_SOC) * capacity)
-    soc = target - energy / capacity
-    # A car that came before the episode has charged at once since then.
-    before_kwh = np.minimum(energy, charge_kw * np.maximum(-placed.arrive, 0) * step_h)
-    soc, energy = soc + before_kwh / capacity, energy - before_kwh
+    need = _need(facts, placed, columns, settings)
+    columns["capacity_kwh"] = need.capacity_kwh
     arrive = np.maximum(placed.arrive, 0)
-    said = _said(draws, profile, settings, soc, energy, capacity, arrive, placed.depart)
+    said_depart, asked = _said(facts, profile, settings, need, arrive, placed.depart)
     fleet = settings.fleet
-    soc_known = draws.driver[:, 1] >= fleet.soc_unknown_share
-    target = soc + said.asked_kwh / capacity
-    full = np.full(len(soc), FULL_SOC)
+    soc_known = (facts.driver[:, 1] >= fleet.soc_unknown_share) & facts.soc_told
+    willing = facts.driver[:, 2] < fleet.export_consent_share
+    target = np.minimum(need.soc + asked / need.capacity_kwh, FULL_SOC)
+    truly_full = need.soc + need.energy_kwh / need.capacity_kwh
+    told_true = settings.behaviour.misreport == "off"
     return Stays(
         port=placed.port,
         arrive_step=arrive,
         depart_step=placed.depart,
-        said_depart_step=said.depart_step,
-        soc_arrive=soc,
+        said_depart_step=said_depart,
+        soc_arrive=need.soc,
         target_soc=target,
-        asked_kwh=said.asked_kwh,
-        stop_soc=full
-        if settings.behaviour.misreport == "off"
-        else np.minimum(soc + energy / capacity, FULL_SOC),
-        charge_limit_soc=np.maximum(np.maximum(target, soc), fleet.min_soc),
-        reserve_soc=np.full(len(soc), fleet.reserve_soc),
-        min_soc=np.full(len(soc), fleet.min_soc),
+        asked_kwh=asked,
+        stop_soc=np.full(len(target), FULL_SOC) if told_true else np.clip(truly_full, need.soc, FULL_SOC),
+        charge_limit_soc=np.maximum(np.maximum(target, need.soc), fleet.min_soc),
+        reserve_soc=np.full(len(target), fleet.reserve_soc),
+        min_soc=np.full(len(target), fleet.min_soc),
         soc_known=soc_known,
-        export_consent=(columns["max_discharge_kw"] > 0)
-        & soc_known
-        & (draws.driver[:, 2] < fleet.export_consent_share),
+        export_consent=(columns["max_discharge_kw"] > 0) & soc_known & willing,
         vehicle=car,
         **columns,
     )
+
+
+@dataclass(frozen=True)
+class _Need:
+    soc: FloatArray  # when the stay, or the episode, begins
+    energy_kwh: FloatArray  # truly needed from then on, at the battery
+    capacity_kwh: FloatArray
+    per_metered_kwh: FloatArray  # battery kWh of a grid kWh at full power
+
+
+def _need(facts: Facts, placed: Placed, columns: dict[str, FloatArray], settings: ScenarioSettings) -> _Need:
+    """State of charge and energy that agree with each other and with the battery."""
+    step_h = settings.interval_minutes / 60
+    charge_kw = battery_power_kw(columns)
+    per_metered = charge_kw * columns["charge_efficiency"] / (charge_kw + columns["fixed_loss_kw"])
+    wanted = _wanted_soc(facts.driver[:, 0], settings)
+    capacity = np.where(np.isnan(facts.capacity_kwh), columns["capacity_kwh"], facts.capacity_kwh)
+    if facts.metered:
+        energy = facts.energy_kwh * per_metered
+        capacity = np.maximum(capacity, energy / MOST_OF_BATTERY)
+        soc = np.clip(
+            np.where(np.isnan(facts.soc), wanted - energy / capacity, facts.soc), LEAST_ARRIVAL_SOC, None
+        )
+        soc = np.minimum(soc, FULL_SOC - energy / capacity)
+    else:
+        reach_kwh = REACH * charge_kw * (placed.depart - placed.arrive) * step_h
+        energy = np.minimum(np.minimum(facts.energy_kwh, reach_kwh), (wanted - LEAST_ARRIVAL_SOC) * capacity)
+        soc = wanted - energy / capacity
+    # A car that came before the episode has charged at once since then.
+    before_kwh = np.minimum(energy, charge_kw * np.maximum(-placed.arrive, 0) * step_h)
+    return _Need(soc + before_kwh / capacity, energy - before_kwh, capacity, per_metered)
 
 
 def battery_power_kw(columns: dict[str, FloatArray]) -> FloatArray:
@@ -155,31 +231,29 @@ def _wanted_soc(u: FloatArray, settings: ScenarioSettings) -> FloatArray:
     return wanted
 
 
-@dataclass(frozen=True)
-class _Said:
-    depart_step: IntArray
-    asked_kwh: FloatArray
-
-
 def _said(
-    draws: StayDraws,
+    facts: Facts,
     profile: BehaviourProfile,
     settings: ScenarioSettings,
-    soc: FloatArray,
-    energy: FloatArray,
-    capacity: FloatArray,
+    need: _Need,
     arrive: IntArray,
     depart: IntArray,
-) -> _Said:
-    """What drivers say: the truth, or the truth with the errors of the profile; silence becomes the defaults."""
+) -> tuple[IntArray, FloatArray]:
+    """Departure step and energy that drivers say: the truth, or with errors; silence becomes the defaults."""
     behaviour = settings.behaviour
     step_h = settings.interval_minutes / 60
-    room = (FULL_SOC - soc) * capacity
-    said, asked = depart, energy
-    if behaviour.misreport == "acn":
-        error = np.floor(departure_error_h(profile, draws.driver[:, 3]) / step_h).astype(np.int64)
-        said = np.maximum(depart + error, arrive + 1)
-        asked = np.clip(energy + request_excess_kwh(profile, draws.driver[:, 4]), 0.0, room)
-    silent = draws.driver[:, 5] < 1.0 - behaviour.claimed_share
-    said = np.where(silent, arrive + max(1, int(behaviour.default_stay_h / step_h)), said)
-    return _Said(said, np.where(silent, (behaviour.default_target_soc - soc) * capacity, asked))
+    silent = facts.driver[:, 5] >= behaviour.claimed_share
+    said: FloatArray = depart.astype(np.float64)
+    asked = need.energy_kwh
+    if behaviour.misreport == "acn" and facts.claims:
+        said, asked = facts.said_depart, facts.asked_kwh * need.per_metered_kwh
+        silent = silent | np.isnan(said) | np.isnan(asked)
+    elif behaviour.misreport == "acn":
+        said = said + np.floor(departure_error_h(profile, facts.driver[:, 3]) / step_h)
+        asked = need.energy_kwh + request_excess_kwh(profile, facts.driver[:, 4])
+    asked = np.where(
+        silent, (behaviour.default_target_soc - need.soc) * need.capacity_kwh, np.maximum(asked, 0.0)
+    )
+    default_depart = arrive + max(1, int(behaviour.default_stay_h / step_h))
+    said_step = np.maximum(np.where(silent, default_depart, said).astype(np.int64), arrive + 1)
+    return said_step, np.minimum(asked, (FULL_SOC - need.soc) * need.capacity_kwh)
