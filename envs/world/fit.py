@@ -50,11 +50,13 @@ def fit_day_ahead(
 
 
 def _means(bent: FloatArray, month: FloatArray, weekend: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Mean of weekdays by month and hour (months without data: of all months), and the weekend's offset."""
+    """Mean of weekdays by month and hour (hours without data: of all months), and the weekend's offset."""
     overall = np.nanmean(bent[~weekend], axis=0)
     mean = np.tile(overall, (12, 1))
     for m in np.unique(month[~weekend]):
-        mean[int(m) - 1] = np.nanmean(bent[(month == m) & ~weekend], axis=0)
+        rows = bent[(month == m) & ~weekend]
+        held = ~np.isnan(rows).all(axis=0)
+        mean[int(m) - 1, held] = np.nanmean(rows[:, held], axis=0)
     above = bent[weekend] - mean[month[weekend].astype(int) - 1]
     return mean, np.nanmean(above, axis=0) if len(above) else np.zeros(24)
 
