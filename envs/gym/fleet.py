@@ -1,0 +1,115 @@
+"""The loop that every adapter turns: snapshot, encode, action to power, projection, physics, ledger.
+
+One batch of `B` worlds; the Gymnasium env is `B = 1`. Nothing here depends on Gymnasium.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..action import requested_power
+from ..encoding import Observation, make_encoder
+from ..ledger import Account, Tally
+from ..safety.projection import Reserve, make_projector
+from ..simulator import Simulator
+from ..snapshot import Snapshot
+from ..world.bank import Bank
+
+Array = NDArray[Any]
+
+ACCOUNTS = tuple(account.name.lower() for account in Account)
+"""The ledger's dollar accounts (contracts 4), in the order of the columns of `Step.change_usd`."""
+
+TALLIES = tuple(tally.name.lower() for tally in Tally)
+"""Its physical accounts and counts."""
+
+
+class Step(NamedTuple):
+    """What one step did; the arrays are the caller's own."""
+
+    change_usd: Array  # (B, A) by account, cost positive
+    requested_kw: Array  # (B, N) what the action asked for
+    applied_kw: Array  # (B, N) what the projection let through
+    clipped_kw: Array  # (B,) how hard it acted: the sum over ports of |applied - requested|
+    done: Array  # (B,) settled at the end of the episode
+
+
+def resolve_backend(backend: str) -> str:
+    """`auto` is the compiled back end where Numba is installed, otherwise NumPy."""
+    if backend != "auto":
+        return backend
+    return "numba" if find_spec("numba") is not None else "numpy"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Fleet:
+    """A batch of worlds behind the projection.
+
+    Args:
+        n_worlds: worlds run side by side, `B`.
+        backend: `auto`, `numba` or `numpy`.
+        reserve: what the projection keeps back for the unknown; None: its default.
+        threads: threads that share the worlds (`numba` only).
+
+    Raises:
+        ValueError: unknown back end.
+    """
+
+    simulator: Simulator
+
+    def __init__(
+        self, n_worlds: int, *, backend: str = "auto", reserve: Reserve | None = None, threads: int = 1
+    ) -> None:
+        self.backend, self.n_worlds, self.threads = resolve_backend(backend), n_worlds, threads
+        self._encoder = make_encoder(self.backend, threads=threads)
+        self._projector = make_projector(self.backend, reserve, threads=threads)
+        self._snapshot: Snapshot | None = None
+
+    def play(self, bank: Bank) -> None:
+        """Play days of `bank` from now on; `start` them next."""
+        current = getattr(self, "simulator", None)
+        if current is None or current.bank is not bank:
+            self.simulator = Simulator(bank, self.n_worlds, backend=self.backend, threads=self.threads)
+
+    def start(self, days: Sequence[int] | Array, worlds: Array | None = None) -> None:
+        """Start `days[i]` in world `worlds[i]`, by default in all worlds."""
+        self.simulator.reset(days, worlds)
+        self._snapshot = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What a controller may know now; views that the next step changes."""
+        if self._snapshot is None:
+            self._snapshot = self.simulator.snapshot()
+        return self._snapshot
+
+    def observe(self, out: Observation | None = None) -> Observation:
+        """Encode the present snapshot, into `out` where given, otherwise into fresh arrays."""
+        return self._encoder.encode(self.snapshot, out)
+
+    def step(self, action: Array) -> Step:
+        """Turn shares (B, N) into power, project it and advance every world by one step."""
+        requested = requested_power(self.snapshot, action)
+        applied = self._projector.project(self.snapshot, requested).applied_kw
+        change = self.simulator.step(applied)
+        self._snapshot = None
+        clipped = np.abs(applied - requested).sum(axis=1)
+        return Step(np.array(change), requested, applied, clipped, self.simulator.done)
+
+    def ledgers(self, worlds: Array) -> dict[str, Array]:
+        """Accounts, `net_cost_usd` and tallies so far of the given worlds, by name, each `(len(worlds),)`."""
+        state = self.simulator.state
+        usd, tallies = np.asarray(state.accounts, float)[worlds], np.asarray(state.tallies, float)[worlds]
+        columns = dict(zip(ACCOUNTS, usd.T, strict=True))
+        columns["net_cost_usd"] = usd.sum(axis=1)
+        return columns | dict(zip(TALLIES, tallies.T, strict=True))
