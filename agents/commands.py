@@ -1,0 +1,81 @@
+"""The command `ebbflow simulate`; whatever is heavy is imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ScenarioArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A preset's name, a settings file (.toml) or a saved day (.npz).", show_default=False
+    ),
+]
+PolicyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--policy", "-p", help="A rule's name, a raw reference, or package.module:Class. Repeatable."
+    ),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Every rule and every raw reference.")]
+DaysOption = Annotated[int, typer.Option(min=1, help="How many days.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the days.")]
+DayOption = Annotated[int, typer.Option("--day", min=0, help="Number of the first day.")]
+SplitOption = Annotated[str, typer.Option(help="train, validation or test.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a setting: dotted.key=value. Repeatable.")
+]
+SessionsOption = Annotated[str | None, typer.Option(help="Charging sessions (ACN or Norwegian home format).")]
+PricesOption = Annotated[str | None, typer.Option(help="Wholesale prices (gridstatus or ERCOT format).")]
+ExportPricesOption = Annotated[str | None, typer.Option(help="What an exported kWh earns, same formats.")]
+EmissionsOption = Annotated[
+    list[str] | None, typer.Option(help="Marginal emissions with issued forecasts. Repeatable.")
+]
+LoadOption = Annotated[str | None, typer.Option(help="Base load of the sites.")]
+LocationOption = Annotated[
+    str | None, typer.Option(help="Settlement point, where a price file holds several.")
+]
+MarketOption = Annotated[str | None, typer.Option(help="Market, where a price file holds several.")]
+BackendOption = Annotated[str, typer.Option(help="auto, numba or numpy.")]
+OutOption = Annotated[
+    Path | None, typer.Option(help="Folder for plots, days.csv and settings.toml [default: runs/simulate].")
+]
+JsonOption = Annotated[
+    str | None,
+    typer.Option("--json", help="Write the result as JSON to a file, or - for stdout and nothing else."),
+]
+
+DEFAULT_OUT = Path("runs/simulate")
+
+
+def simulate(
+    scenario: ScenarioArgument,
+    policy: PolicyOption = None,
+    all_: AllOption = False,
+    days: DaysOption = 1,
+    seed: SeedOption = 0,
+    day: DayOption = 0,
+    split: SplitOption = "test",
+    set_: SetOption = None,
+    sessions: SessionsOption = None,
+    prices: PricesOption = None,
+    export_prices: ExportPricesOption = None,
+    emissions: EmissionsOption = None,
+    load: LoadOption = None,
+    location: LocationOption = None,
+    market: MarketOption = None,
+    backend: BackendOption = "auto",
+    out: OutOption = None,
+    json_: JsonOption = None,
+) -> None:
+    """Simulate days of a fleet under one policy or several: ledger, plot, JSON."""
+    from ..envs.world.sources import ScenarioFiles
+    from .days import DayRequest
+    from .simulation import Outputs, choose_policies, simulate_days
+
+    files = ScenarioFiles(sessions, prices, export_prices, tuple(emissions or ()), load, location, market)
+    request = DayRequest(scenario, tuple(set_ or ()), seed, day, days, split, files)
+    folder = out or (None if json_ == "-" else DEFAULT_OUT)
+    simulate_days(request, choose_policies(policy or (), all_, seed), backend, Outputs(folder, json_))

@@ -1,0 +1,99 @@
+"""One decision: rules, then the policy, then the projection. Pure, and the same in simulation and service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..envs.safety.projection import Projector
+from ..envs.safety.reasons import Reason
+from ..envs.snapshot import Snapshot
+from .policy import Policy, is_raw
+
+Array = NDArray[Any]
+
+
+class Source(IntEnum):
+    """Whose request a set-point goes back to."""
+
+    POLICY = 0
+    RULES = 1  # the policy failed for this car
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The set-points of one step and how they came about; arrays `(B, N)` unless said otherwise."""
+
+    applied_kw: Array
+    requested_kw: Array  # before the projection, the rules' where the policy failed
+    source: Array  # a `Source`
+    reasons: Array  # flags of `envs.safety.reasons.Reason`
+    valid_until_s: Array  # (B,) Unix seconds; the set-point holds over the step and no longer
+    failure: str = ""  # why the policy's answer was not used, in words; empty where it was
+
+
+def decide(
+    snapshot: Snapshot, policy: Policy, rules: Policy, projector: Projector, now_s: Array | float
+) -> Decisions:
+    """Decide the next step of every world of `snapshot`.
+
+    The rules' request stands ready before the policy is asked. It takes the policy's place for single cars
+    whose request is not finite, and for all where the policy raises or answers in another shape. What is
+    applied has always passed the projection.
+
+    Args:
+        snapshot: what is known now.
+        policy: who decides.
+        rules: who decides where the policy fails; may be the policy itself, which is then asked once.
+        projector: the projection with its limits and reserve.
+        now_s: Unix seconds of the start of the step, one for all worlds or `(B,)`.
+
+    Raises:
+        ValueError: a raw reference is given; those run in the evaluator alone.
+    """
+    for one in (policy, rules):
+        if is_raw(one):
+            raise ValueError(
+                f"{one.name!r} is a raw reference, which only the evaluator runs; choose a policy or rule"
+            )
+    fallback = _rules_request(snapshot, rules)
+    asked, failure = (fallback, "") if policy is rules else _policy_request(snapshot, policy, fallback)
+    usable = np.isfinite(asked)
+    requested = np.where(usable, asked, fallback)
+    projected = projector.project(snapshot, requested)
+    failed = ~usable | bool(failure)
+    reasons = np.where(~usable, projected.reasons | Reason.NOT_FINITE, projected.reasons)
+    return Decisions(
+        applied_kw=projected.applied_kw,
+        requested_kw=requested,
+        source=np.where(failed, Source.RULES, Source.POLICY),
+        reasons=reasons,
+        valid_until_s=np.broadcast_to(now_s, snapshot.n_worlds) + snapshot.step_h * 3600.0,
+        failure=failure,
+    )
+
+
+def _rules_request(snapshot: Snapshot, rules: Policy) -> Array:
+    request = np.asarray(rules.act(snapshot), dtype=float)
+    _check_shape(request, snapshot, rules)
+    return np.where(np.isfinite(request), request, 0.0)
+
+
+def _policy_request(snapshot: Snapshot, policy: Policy, fallback: Array) -> tuple[Array, str]:
+    """The policy's request, or the rules' with the reason why."""
+    try:
+        request = np.array(policy.act(snapshot), dtype=float)
+        _check_shape(request, snapshot, policy)
+    except Exception as error:
+        return fallback, f"{policy.name}: {type(error).__name__}: {error}"
+    return request, ""
+
+
+def _check_shape(request: Array, snapshot: Snapshot, policy: Policy) -> None:
+    expected = (snapshot.n_worlds, snapshot.n_ports)
+    if request.shape != expected:
+        raise ValueError(f"policy {policy.name!r} answered in shape {request.shape}; it must be {expected}")

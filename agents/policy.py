@@ -1,0 +1,91 @@
+"""What a policy is, and how one is found by name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..configs.load import unknown_name
+from ..envs.snapshot import Snapshot
+
+Array = NDArray[np.float64]
+
+POLICY_GROUP = "ebbflow.policies"
+
+
+class Policy(Protocol):
+    """Turns what is known now into a wish per port; the projection decides what becomes of it."""
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for and reported by."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the worlds seen so far: the next snapshot is the first of new ones."""
+        ...
+
+    def act(self, snapshot: Snapshot) -> Array:
+        """The power requested of each port, kW at the grid side, positive = charge, `(B, N)`."""
+        ...
+
+
+def is_raw(policy: Policy) -> bool:
+    """Whether the policy is one of the references that run without projection, in the evaluator alone."""
+    return bool(getattr(policy, "raw", False))
+
+
+def policy_names() -> list[str]:
+    """The names registered in the entry-point group `ebbflow.policies`, sorted."""
+    return sorted(metadata.entry_points(group=POLICY_GROUP).names)
+
+
+def find_policy(name: str, others: Mapping[str, Callable[[], Policy]] | None = None) -> Policy:
+    """Make the policy of that name: a registered one, or `package.module:Class` of the user's own.
+
+    Args:
+        name: what the user wrote.
+        others: makers of policies that are not registered, by name; the evaluator's raw references.
+
+    Raises:
+        ValueError: no such policy (with the nearest valid name), or the class is no policy.
+    """
+    others = others or {}
+    target = (
+        others[name] if name in others else _own_class(name) if ":" in name else _registered(name, others)
+    )
+    policy = target()
+    missing = [part for part in ("name", "reset", "act") if not hasattr(policy, part)]
+    if missing:
+        raise ValueError(f"policy {name!r} lacks {' and '.join(missing)}; see ebbflow.agents.policy.Policy")
+    made: Policy = policy
+    return made
+
+
+def _registered(name: str, others: Iterable[str]) -> Any:
+    found = metadata.entry_points(group=POLICY_GROUP, name=name)
+    if not found:
+        hint = unknown_name("policy", name, [*policy_names(), *others])
+        raise ValueError(f"{hint}; a class of your own is named package.module:Class")
+    return next(iter(found)).load()
+
+
+def _own_class(name: str) -> Any:
+    module_name, _, class_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise ValueError(
+            f"policy {name!r}: no module {error.name!r}; check the name and PYTHONPATH"
+        ) from None
+    if not callable(getattr(module, class_name, None)):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise ValueError(f"policy {name!r}: {unknown_name('class', class_name, classes)}")
+    return getattr(module, class_name)

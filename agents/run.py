@@ -1,0 +1,147 @@
+"""Run a policy over scenario-days in the simulator, through the same `decide` that serves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..envs.gym.fleet import resolve_backend
+from ..envs.gym.record import DayRecord, Recorder
+from ..envs.safety.projection import Projector, Reserve, make_projector
+from ..envs.simulator import DayLedger, Simulator
+from ..envs.world.bank import Bank, pack
+from ..envs.world.scenario import Scenario
+from .decide import Source, decide
+from .policy import Policy, is_raw
+from .rules import LeastLaxity
+from .rules.rule import Rule
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class History:
+    """The first of the days as it went, step by step; an empty port requests and applies 0."""
+
+    day: DayRecord  # power drawn (T, N) and state of charge (T + 1, N)
+    requested_kw: Array  # (T, N) the policy's wish
+    applied_kw: Array  # (T, N) the set-point
+    reasons: Array  # (T, N) flags of `Reason`; 0 for a raw reference
+    change_usd: Array  # (T, A) dollars by `Account`
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a policy made of some days."""
+
+    policy: str
+    ledgers: tuple[DayLedger, ...]  # one per day, in the order given
+    n_ports: int
+    history: History | None
+    replaced_requests: int  # requests of connected cars for which the rules had to step in
+    failure: str  # the first error of the policy, in words; empty where there was none
+    wall_s: float
+
+
+class _Choice(NamedTuple):
+    requested_kw: Array
+    applied_kw: Array
+    reasons: Array
+
+
+class _Chooser(Protocol):
+    replaced: int
+    failure: str
+
+    def choose(self, simulator: Simulator) -> _Choice: ...
+
+
+def run_days(
+    days: Bank | Scenario | Sequence[Scenario],
+    policy: Policy,
+    *,
+    backend: str = "auto",
+    reserve: Reserve | None = None,
+    record: bool = False,
+) -> RunResult:
+    """Play all days side by side, one world each, from reset to settlement.
+
+    Args:
+        days: days of one fleet.
+        policy: a raw reference runs without projection, anything else through `decide`.
+        backend: `auto`, `numba` or `numpy`.
+        reserve: what the projection keeps back for the unknown; None: its default.
+        record: keep the history of the first day.
+
+    Raises:
+        ValueError: unknown back end, or days that do not fit together.
+    """
+    bank = days if isinstance(days, Bank) else pack([days] if isinstance(days, Scenario) else days)
+    backend = resolve_backend(backend)
+    simulator = Simulator(bank, bank.n_days, backend=backend)
+    chooser = _Raw(policy) if is_raw(policy) else _Deciding(policy, make_projector(backend, reserve), bank)
+    began = time.perf_counter()
+    policy.reset()
+    simulator.reset()
+    history = _play(simulator, chooser, record)
+    return RunResult(
+        policy=policy.name,
+        ledgers=tuple(simulator.ledger(world) for world in range(bank.n_days)),
+        n_ports=simulator.n_ports,
+        history=history,
+        replaced_requests=chooser.replaced,
+        failure=chooser.failure,
+        wall_s=time.perf_counter() - began,
+    )
+
+
+def _play(simulator: Simulator, chooser: _Chooser, record: bool) -> History | None:
+    recorder = Recorder(simulator) if record else None
+    rows: list[tuple[Array, ...]] = []
+    for _ in range(simulator.n_steps):
+        choice = chooser.choose(simulator)
+        if recorder is None:
+            simulator.step(choice.applied_kw)
+            continue
+        recorder.before(simulator)
+        change = simulator.step(choice.applied_kw)
+        recorder.after(simulator, choice.applied_kw)
+        rows.append((*(np.array(x[0]) for x in choice), np.array(change[0])))
+    if recorder is None:
+        return None
+    requested, applied, reasons, changes = (np.stack(column) for column in zip(*rows, strict=True))
+    return History(recorder.day(simulator), requested, applied, reasons, changes)
+
+
+class _Raw:
+    """Straight to the simulator, for the raw references."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy, self.replaced, self.failure = policy, 0, ""
+
+    def choose(self, simulator: Simulator) -> _Choice:
+        request = self.policy.act(simulator.snapshot())
+        return _Choice(request, request, np.zeros(request.shape, np.int64))
+
+
+class _Deciding:
+    """Through `decide`, counting how often the rules had to step in."""
+
+    def __init__(self, policy: Policy, projector: Projector, bank: Bank) -> None:
+        self.policy, self.projector = policy, projector
+        self.rules = policy if isinstance(policy, Rule) else LeastLaxity()
+        self.starts_s = np.array([day.start.timestamp() for day in bank.scenarios])
+        self.replaced, self.failure = 0, ""
+
+    def choose(self, simulator: Simulator) -> _Choice:
+        now_s = self.starts_s + np.asarray(simulator.state.step) * simulator.step_h * 3600.0
+        snapshot = simulator.snapshot()
+        made = decide(snapshot, self.policy, self.rules, self.projector, now_s)
+        self.replaced += int(((made.source == Source.RULES) & snapshot.ports.plugged).sum())
+        self.failure = self.failure or made.failure
+        return _Choice(made.requested_kw, made.applied_kw, made.reasons)
