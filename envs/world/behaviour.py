@@ -1,9 +1,9 @@
 """When cars come and go and what they need: stays drawn from stated percentiles.
 
-A profile (`configs/presets/behaviour/*.toml`) holds percentiles of the arrival clock and, by hour of arrival, of stay
-and energy. A draw is one uniform number per quantity, sent through the straight lines between the percentiles. Stay
-and energy share their uniform number with probability `stay_energy_rank_correlation`, which makes just that their
-rank correlation.
+A profile (`configs/presets/behaviour/*.toml`) holds percentiles of the arrival clock and, by hour of
+arrival, of stay and energy. A draw is one uniform number per quantity, sent through the straight lines
+between the percentiles. Stay and energy share their uniform number with probability
+`stay_energy_rank_correlation`, which makes just that their rank correlation.
 """
 
 from __future__ import annotations

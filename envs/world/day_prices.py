@@ -23,7 +23,7 @@ HOUR_S = 3600
 
 @dataclass(frozen=True)
 class DayPrices:
-    """Prices in $/kWh: billed `(P, L)`, issued `(V, P, L)`, which issue is in force `(T,)`, known until `(V,)`."""
+    """Prices in $/kWh: billed `(P, L)`, issued `(V, P, L)`; the issue in force `(T,)`, known until `(V,)`."""
 
     billed_import: FloatArray
     billed_export: FloatArray

@@ -39,8 +39,8 @@ class PriceGrid:
     def history(self, times: StepTimes) -> DailyPrices:
         """Hourly prices of the local dates from a week before the start to the end of the look-ahead.
 
-        A date or hour that the file lacks takes the last like day before it that the file holds, or where there is
-        none the file's mean of such days.
+        A date or hour that the file lacks takes the last like day before it that the file holds, or where
+        there is none the file's mean of such days.
         """
         start = times.start.date().toordinal()
         days = range(start - HISTORY_DAYS, start + int(times.day_index[-1]) + 1)

@@ -1,4 +1,4 @@
-"""Which car stands at which charger: the catalogue crossed with the fleet's chargers, one row a combination."""
+"""Which car stands at which charger: the catalogue crossed with the fleet's chargers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FleetTable:
     Attributes:
         columns: name -> `(K, M)`.
         cumulative: `(K, M)` cumulative shares of the cars that use the charger.
-        one_way_share, both_ways_share: `(K,)` share of each charger among the ports of that kind, 0 for the others.
+        one_way_share, both_ways_share: `(K,)` shares among the ports of that kind, 0 for other chargers.
     """
 
     vehicles: tuple[str, ...]
@@ -60,7 +60,7 @@ class FleetTable:
 
 
 def spread(shares: FloatArray, count: int) -> IntArray:
-    """`count` labels in the stated shares, as near as whole numbers allow, in order; empty for no shares at all."""
+    """`count` labels in the stated shares, as near as whole numbers allow, in order; empty without shares."""
     if not shares.any() or count == 0:
         return np.zeros(0, dtype=np.int64)
     edges = np.cumsum(shares) / shares.sum()
@@ -82,8 +82,8 @@ def fleet_table(fleet: FleetSettings) -> FleetTable:
     suited = car_share * (~both_ways[:, None] | (columns["max_discharge_kw"] > 0))
     if not suited.any(axis=1).all():
         raise ValueError(
-            f"fleet.chargers has a bidirectional one, but no car of the catalogue {fleet.catalogue!r} can export; "
-            "set fleet.v2g_share to 0 and drop it"
+            f"fleet.chargers has a bidirectional one, but no car of the catalogue {fleet.catalogue!r} can "
+            "export; set fleet.v2g_share to 0 and drop it"
         )
     charger_share = np.array([charger.share for charger in chargers])
     return FleetTable(

@@ -1,4 +1,4 @@
-"""Prices as they are known at each step: what is published, and the last like day for what is not (contracts 1)."""
+"""Prices as known at each step: what is published, and the last like day for the rest (contracts 1)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def issue(
 
 
 def like_days(series: FloatArray, history: DailyPrices, times: StepTimes, *, published: int) -> FloatArray:
-    """Hours to the end of day `published` as they are, the others as that hour of the last published like day."""
+    """Hours to the end of day `published` as they are, the others as on the last published like day."""
     rows = np.array([_like_day(times, day, published) for day in range(int(times.day_index[-1]) + 1)])
     like = history.usd_per_kwh[HISTORY_DAYS + rows[times.day_index], times.local_hour.astype(np.int64)]
     return np.where(times.day_index <= published, series, like)

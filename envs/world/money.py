@@ -1,4 +1,4 @@
-"""The price of a kWh that a driver asked for and did not get: so high that skipping never pays (contracts 3)."""
+"""The price of a kWh that a driver asked for and did not get: skipping must never pay (contracts 3)."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def run_money(settings: MoneySettings, least: float) -> Money:
     unserved = least if settings.unserved_usd_per_kwh is None else settings.unserved_usd_per_kwh
     if unserved < least:
         raise ValueError(
-            f"money.unserved_usd_per_kwh is {unserved:g}, below {least:.4g}, where leaving a car short would pay; "
-            "raise it or leave it out"
+            f"money.unserved_usd_per_kwh is {unserved:g}, below {least:.4g}, where leaving a car short would "
+            "pay; raise it or leave it out"
         )
     plain = settings.model_dump(exclude={"unserved_usd_per_kwh", "billing_peak_kw"})
     return Money(unserved_usd_per_kwh=unserved, **plain)

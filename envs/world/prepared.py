@@ -1,4 +1,4 @@
-"""A scenario preset made ready: files read, tables crossed and bounds computed once, then used by every day."""
+"""A scenario preset made ready: files read, tables crossed and bounds computed once for all days."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class World:
 
     @cached_property
     def price_cap(self) -> float:
-        """The offer cap to which market prices are clipped: as set, else the file's maximum, else the market's."""
+        """The offer cap that clips market prices: as set, else the file's maximum, else the market's."""
         if (chosen := self.settings.prices.price_cap_usd_per_kwh) is not None:
             return chosen
         tables = [t for t in (self.sources.prices, self.sources.export_prices) if t is not None]
@@ -160,10 +160,9 @@ class World:
 
     @cached_property
     def site_tariff(self) -> IntArray:
-        """Tariff of each meter in the stated shares, `(S,)`, dealt out evenly."""
+        """Tariff of each meter in the stated shares, `(S,)`."""
         share = np.array(list(self._tariff_shares.values()))
-        labels = spread(share, self.settings.n_sites)
-        return np.random.default_rng(0).permutation(labels)
+        return spread(share, self.settings.n_sites)
 
     @cached_property
     def highest_emission_kg_per_kwh(self) -> float:

@@ -1,4 +1,4 @@
-"""Days of real sessions, emissions and load, aligned to the scenario's date; each says in a sentence what it did."""
+"""Days of real sessions, emissions and load, aligned to the scenario's date; a sentence says how."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def real_stays(
 ) -> RealStays:
     """Stays of one source day on the scenario's ports.
 
-    What was charged is the true need; what was asked is what the driver said. Energies of the file are metered at
-    the grid side and become battery energies by the losses of the car that stands for it.
+    What was charged is the true need; what was asked is what the driver said. Energies of the file are
+    metered at the grid side and become battery energies by the losses of the car that stands for it.
     """
     s, start = settings, times.start
     hours = s.days * 24

@@ -38,7 +38,7 @@ class ReferencePool:
 
     Attributes:
         uncontrolled_kw: `(R, S, T)` charging at once.
-        arrivals_of_day_kwh: `(R, A, D)` asked energy of a meter (at the battery; the mean of the meters
+        arrivals_of_day_kwh: `(R, A, D)` need of a meter (at the battery; the mean of the meters
             where there are several) by hour of arrival and departure since the start; the last hour
             holds all later departures.
         least_peak_kw: `(R, S)` the lowest peak that could have served the day; NaN where nothing
@@ -53,7 +53,7 @@ class ReferencePool:
 
     @cached_property
     def arrivals_kwh(self) -> FloatArray:
-        """Expected asked energy of each meter, `(S, A, D)`; meters are alike to whoever does not know them."""
+        """Expected need of each meter, `(S, A, D)`; meters are alike to whoever does not know them."""
         mean = self.arrivals_of_day_kwh.mean(axis=0)
         return np.broadcast_to(mean, (self.uncontrolled_kw.shape[1], *mean.shape))
 
@@ -110,12 +110,19 @@ def make_pool(
     return ReferencePool(np.array(power, dtype=np.float32), np.array(arrivals), peaks, taken)
 
 
+def need_kwh(stays: Stays) -> FloatArray:
+    """What each car would charge to reach its target, at the battery: what was asked, up to its true room."""
+    room = (stays.stop_soc - stays.soc_arrive) * stays.capacity_kwh
+    need: FloatArray = np.clip(stays.asked_kwh, 0.0, np.maximum(room, 0.0))
+    return need
+
+
 def uncontrolled_kw(stays: Stays, port_site: IntArray, sites: int, n_steps: int, step_h: float) -> FloatArray:
-    """Charging at once at full power, constant until the asked energy is in: mean kW of each step, `(S, T)`."""
+    """Charging at once at full power, constant until the need is met: mean kW of each step, `(S, T)`."""
     columns = {name: getattr(stays, name) for name in ("charge_efficiency", "max_charge_kw", "fixed_loss_kw")}
     power_kw = battery_power_kw(columns | {"battery_accept_kw": stays.battery_accept_kw})
     grid_kw = (power_kw + stays.fixed_loss_kw) / stays.charge_efficiency
-    length = np.maximum(stays.asked_kwh, 0.0) / power_kw / step_h
+    length = need_kwh(stays) / power_kw / step_h
     end = np.minimum(np.minimum(stays.arrive_step + length, stays.depart_step), n_steps)
     # Changes of the power at the steps' starts; the step in which a car finishes holds its mean.
     whole = np.floor(end).astype(np.int64)
@@ -129,12 +136,12 @@ def uncontrolled_kw(stays: Stays, port_site: IntArray, sites: int, n_steps: int,
 
 
 def arrivals_kwh(stays: Stays, hours: tuple[int, int], per_hour: int) -> FloatArray:
-    """Asked energy by hour of arrival and departure, `(A, D)`; cars present at the start are no arrivals."""
+    """Need by hour of arrival and departure, `(A, D)`; cars present at the start are no arrivals."""
     table = np.zeros(hours)
     later = stays.arrive_step > 0
     arrive = stays.arrive_step[later] // per_hour
     depart = np.minimum(stays.depart_step[later] // per_hour, hours[1] - 1)
-    np.add.at(table, (arrive, depart), np.maximum(stays.asked_kwh[later], 0.0))
+    np.add.at(table, (arrive, depart), need_kwh(stays)[later])
     return table
 
 
@@ -151,7 +158,7 @@ def least_peak_kw(stays: Stays, of_meter: BoolArray, base_kw: FloatArray, step_h
         base_kw: `(T,)` net load without cars.
         step_h: length of a step.
     """
-    energy = (np.maximum(stays.asked_kwh, 0.0) / stays.charge_efficiency)[of_meter]
+    energy = (need_kwh(stays) / stays.charge_efficiency)[of_meter]
     n = len(base_kw)
     inside = np.zeros((n + 1, n + 1))
     np.add.at(inside, (stays.arrive_step[of_meter], np.minimum(stays.depart_step[of_meter], n)), energy)

@@ -1,7 +1,8 @@
 """What a scenario preset may say: every key, its unit, its default and its rule.
 
-A preset is a TOML file; every key can be overridden (`--set feeder.import_limit_kw=120`). Limits and loads that
-belong to the fleet are given per port, so that `--set ports=60` scales them; an absolute figure wins where given.
+A preset is a TOML file; every key can be overridden (`--set feeder.import_limit_kw=120`). Limits and
+loads that belong to the fleet are given per port, so that `--set ports=60` scales them; an absolute
+figure wins where given.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ class FleetSettings(Section):
             share = sum(c.share for c in self.chargers.values() if c.bidirectional is both_ways)
             if wanted > 0 and not share > 0:
                 raise ValueError(
-                    f"v2g_share is {self.v2g_share:g} but no charger with bidirectional = {str(both_ways).lower()} "
-                    "has a share; add one, or change v2g_share"
+                    f"v2g_share is {self.v2g_share:g} but no charger with bidirectional = "
+                    f"{str(both_ways).lower()} has a share; add one, or change v2g_share"
                 )
         return self
 

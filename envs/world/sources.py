@@ -1,8 +1,8 @@
 """Real files in place of generated series: opened once, then read day by day.
 
-The years of files do not match the preset's or each other's. With a price file the scenario's dates are the file's own
-complete dates; every other file is aligned to them by weekday or weekend and local time of day, and the scenario's
-provenance says so.
+The years of files do not match the preset's or each other's. With a price file the scenario's dates are
+the file's own complete dates; every other file is aligned to them by weekday or weekend and local time of
+day, and the scenario's provenance says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From stays, drawn or read, to the table of a scenario: grid, ports, cars, state of charge, what drivers say."""
+"""From stays, drawn or read, to the table of a scenario: grid, ports, cars, SoC, what drivers say."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class OnGrid:
 
 
 def to_grid(arrive_h: FloatArray, depart_h: FloatArray, settings: ScenarioSettings) -> OnGrid:
-    """Arrivals up, departures down (contracts 1), hours since the start; stays that cover no step are counted."""
+    """Round arrivals up and departures down (contracts 1); stays that cover no step are counted."""
     step_h = settings.interval_minutes / 60
     arrive = np.ceil(arrive_h / step_h - GRID_SLACK).astype(np.int64)
     depart = np.floor(depart_h / step_h + GRID_SLACK).astype(np.int64)

@@ -1,7 +1,7 @@
 """Random streams: day `d` of a split depends on (seed, split, d) alone, each topic on a stream of its own.
 
-Switching one feature on or off therefore reshuffles nothing else, and training, validation and test never share a
-draw (contracts 1).
+Switching one feature on or off therefore reshuffles nothing else, and training, validation and test never
+share a draw (contracts 1).
 """
 
 from __future__ import annotations

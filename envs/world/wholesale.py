@@ -1,9 +1,11 @@
-"""Synthetic market prices: day-ahead hours from a fitted model, real time as a deviation with jumps about them.
+"""Synthetic market prices: day-ahead hours from a fitted model, real time as a deviation with jumps.
 
-Day-ahead: prices are bent by `asinh(price / scale)`, so that negative hours and spikes keep a finite spread. The bent
-day is a mean by month and hour, an offset on weekends, a few principal components whose weights follow an AR(1) from
-day to day, and a rest of its own spread at each hour. Now and then a scarcity window lifts some hours far up.
-Real time: day-ahead plus one AR(1) deviation in steps of five minutes, with jumps, scaled to the local spread.
+Day-ahead: prices are bent by `asinh(price / scale)`, so that negative hours and spikes keep a finite
+spread. The bent day is a mean by month and hour, an offset on weekends, a few principal components whose
+weights follow an AR(1) from day to day, and a rest of its own spread at each hour. Now and then a
+scarcity window lifts some hours far up.
+Real time: day-ahead plus one AR(1) deviation in steps of five minutes, with jumps, scaled to the local
+spread.
 All is clipped to the market's offer cap (contracts 1). `fit` estimates the figures from files.
 """
 
