@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ledger import MAXIMA, Account, Tally, money_terms
+from .physics.backends import ROUNDING
 from .physics.engines import Engine, make_engine
 from .physics.state import StepTerms, WorldState, blank_state
 from .snapshot import Context, EventColumns, FeederColumns, Outlook, SiteColumns, Snapshot
@@ -71,7 +72,7 @@ class Simulator:
         self.step_h, self.horizon = first.step_h, first.n_lookahead
         window = max(1, DEMAND_WINDOW_MINUTES // first.interval_minutes)
         lo, hi = first.peaker_window_local_hours
-        self.terms = StepTerms(first.step_h, first.n_steps, window, lo * 3600, hi * 3600)
+        self.terms = StepTerms(first.step_h, first.n_steps, window, lo * 3600, hi * 3600, ROUNDING[self.bank.dtype])
         self.money = money_terms(first.money)
         self._engine: Engine = make_engine(backend, self.bank, self.money, self.terms, threads, device)
         self._state = self._engine.prepare(blank_state(self.bank, n_worlds))
@@ -151,9 +152,10 @@ class Simulator:
                 arrivals_hour=hour,
             ),
             feeders=FeederColumns(
-                outlook(days.feeder_import_limit_kw),
-                outlook(days.feeder_export_limit_kw),
-                outlook(days.feeder_other_load_kw),
+                net_load_kw=outlook(days.feeder_net_load_kw).now(),
+                net_load_forecast_kw=outlook(days.feeder_net_load_forecast_kw),
+                import_limit_kw=outlook(days.feeder_import_limit_kw),
+                export_limit_kw=outlook(days.feeder_export_limit_kw),
             ),
             context=Context(
                 seconds_of_day=second % 86400,

@@ -90,11 +90,12 @@ class SiteColumns(NamedTuple):
 
 
 class FeederColumns(NamedTuple):
-    """Limits of each feeder and the load on it that is behind no meter of ours."""
+    """Limits of each feeder and the load on it without the cars: its sites and what is behind no meter of ours."""
 
+    net_load_kw: Array  # (B, F) now
+    net_load_forecast_kw: Outlook  # (F, H)
     import_limit_kw: Outlook  # (F, H)
     export_limit_kw: Outlook  # (F, H)
-    other_load_kw: Outlook  # (F, H)
 
 
 class EventColumns(NamedTuple):

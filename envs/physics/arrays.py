@@ -27,8 +27,8 @@ class ArrayEngine:
     """Steps the worlds by array operations; see `engines.Engine`."""
 
     def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, backend: str, device: str) -> None:
-        self._ops = operations(backend, bank.dtype)
-        self._port, self._ledger = port_model(backend, bank.dtype), ledger_model(backend, bank.dtype)
+        self._ops = operations(backend)
+        self._port, self._ledger = port_model(backend), ledger_model(backend)
         self._money, self._terms = money, terms
         self._torch = backend == "torch"
         self._device = device
@@ -190,7 +190,8 @@ class ArrayEngine:
         eta_c = o.where(p.plugged, p.charge_efficiency, capacity)
         eta_d = o.where(p.plugged, p.discharge_efficiency, capacity)
         setpoint = self._port.offered_power(
-            setpoint_kw, p.max_charge_kw, p.max_discharge_kw, p.min_charge_kw, p.min_discharge_kw, p.step_kw
+            setpoint_kw, p.max_charge_kw, p.max_discharge_kw, p.min_charge_kw, p.min_discharge_kw, p.step_kw,
+            self._terms.rounding,
         )
         setpoint = o.where(p.plugged, setpoint, setpoint * 0)
         up, drawn = self._port.charge(
@@ -260,7 +261,7 @@ class ArrayEngine:
             self._today(days.site_export_limit_kw, state),
             h,
         )
-        feeder_net = net @ self._feeder_of + self._today(days.feeder_other_load_kw, state)
+        feeder_net = self._today(days.feeder_net_load_kw, state)
         feeder_cars = cars_kw @ self._feeder_of
         at_feeders = ledger.overload(
             feeder_net, feeder_cars, self._today(days.feeder_import_limit_kw, state),
@@ -319,7 +320,9 @@ class ArrayEngine:
         late = state.said_depart_step
         after_h = (late - terms.n_steps) * (late > terms.n_steps) * terms.step_h * one
         early_h = (late - now) * (late > now) * ~goes_on * terms.step_h * one
-        target = ledger.end_target(state.target_soc, p.min_soc, after_h, *car)
+        # Without a reading nobody could have known that the car was below its minimum.
+        floor = p.min_soc * days.stays.soc_known[state.stay * ends]
+        target = ledger.end_target(state.target_soc, floor, after_h, *car)
         limited = o.minimum(state.asked_kwh, capacity * (target - state.soc_arrive))
         asked = o.where(goes_on, limited, state.asked_kwh)
         stay_h = (now - days.stays.arrive_step[state.stay * ends]) * terms.step_h * one

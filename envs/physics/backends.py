@@ -16,17 +16,17 @@ from ..ledger import LedgerModel, make_ledger_model
 from .port import Operations, PortModel, make_port_model
 
 ROUNDING = {"float64": 1e-9, "float32": 1e-5}
-"""Relative room in which a power counts as on its current step."""
+"""Relative room in which a power counts as on its current step, by the precision that it was stored in."""
 
 
-def numpy_operations(dtype: str) -> Operations:
-    """NumPy's operations for `float32` or `float64` arrays."""
+def numpy_operations() -> Operations:
+    """NumPy's operations."""
     return Operations(
-        np.where, np.minimum, np.maximum, np.exp, np.log, np.sqrt, np.floor, float, ROUNDING[dtype]
+        np.where, np.minimum, np.maximum, np.exp, np.log, np.sqrt, np.floor, float
     )  # fmt: skip
 
 
-def torch_operations(dtype: str) -> Operations:
+def torch_operations() -> Operations:
     """torch's operations; literals become tensors where torch wants them."""
     import torch
 
@@ -41,7 +41,7 @@ def torch_operations(dtype: str) -> Operations:
 
     return Operations(
         torch.where, bound("max", torch.minimum), bound("min", torch.maximum),
-        torch.exp, torch.log, torch.sqrt, torch.floor, float, ROUNDING[dtype],
+        torch.exp, torch.log, torch.sqrt, torch.floor, float,
     )  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def scalar_operations() -> Operations:
         return a if a > b else b
 
     return Operations(
-        where, minimum, maximum, math.exp, math.log, math.sqrt, math.floor, float, ROUNDING["float64"]
+        where, minimum, maximum, math.exp, math.log, math.sqrt, math.floor, float
     )  # fmt: skip
 
 
@@ -78,32 +78,32 @@ def compile_scalar(function: Any) -> Any:
     return numba.njit(error_model="numpy")(function)
 
 
-def operations(backend: str, dtype: str = "float64") -> Operations:
+def operations(backend: str) -> Operations:
     """The elementwise operations of `backend`: `numpy`, `torch`, or `numba` for scalars in compiled loops.
 
     Raises:
         ValueError: no such back end.
     """
     if backend == "numpy":
-        return numpy_operations(dtype)
+        return numpy_operations()
     if backend == "torch":
-        return torch_operations(dtype)
+        return torch_operations()
     if backend == "numba":
         return scalar_operations()
     raise ValueError(f"back end is {backend!r}; choose one of numpy, numba, torch")
 
 
 @cache
-def port_model(backend: str, dtype: str = "float64") -> PortModel:
+def port_model(backend: str) -> PortModel:
     """The port model of `backend`, see `operations`."""
-    ops = operations(backend, dtype)
+    ops = operations(backend)
     return make_port_model(ops, compile_scalar) if backend == "numba" else make_port_model(ops)
 
 
 @cache
-def ledger_model(backend: str, dtype: str = "float64") -> LedgerModel:
+def ledger_model(backend: str) -> LedgerModel:
     """The ledger's arithmetic of `backend`, see `operations`."""
-    ops, port = operations(backend, dtype), port_model(backend, dtype)
+    ops, port = operations(backend), port_model(backend)
     return (
         make_ledger_model(ops, port, compile_scalar) if backend == "numba" else make_ledger_model(ops, port)
     )

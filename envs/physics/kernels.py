@@ -126,8 +126,10 @@ def settle(b, n, s, days, state, money, terms, change):
     early_h = 0.0
     if goes_on:
         after_h = max(state.said_depart_step[b, n] - terms.n_steps, 0) * terms.step_h
+        # Without a reading nobody could have known that the car was below its minimum.
+        floor = p.min_soc[b, n] if days.stays.soc_known[j] else 0.0
         target = end_target(
-            state.target_soc[b, n], p.min_soc[b, n], after_h, power, capacity, taper, accept, eta, loss
+            state.target_soc[b, n], floor, after_h, power, capacity, taper, accept, eta, loss
         )
         asked = min(asked, capacity * (target - arrived))
         energy = end_energy(arrived, soc, state.target_soc[b, n], capacity, eta)
@@ -162,7 +164,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
     n_ports, n_sites = state.stay.shape[1], state.peak_kw.shape[1]
     n_feeders = days.feeder_import_limit_kw.values.shape[1]
     cars_kw = np.zeros(n_sites)
-    feeder_net, feeder_cars = np.zeros(n_feeders), np.zeros(n_feeders)
+    feeder_cars = np.zeros(n_feeders)
     h = terms.step_h
     p, t = state.ports, state.tallies
     for b in range(lo, hi):
@@ -182,7 +184,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             tariff = days.site_tariff[s]
             setpoint = offered_power(
                 setpoint_kw[b, n], p.max_charge_kw[b, n], p.max_discharge_kw[b, n], p.min_charge_kw[b, n],
-                p.min_discharge_kw[b, n], p.step_kw[b, n],
+                p.min_discharge_kw[b, n], p.step_kw[b, n], terms.rounding,
             )  # fmt: skip
             before, capacity = state.soc[b, n], p.capacity_kwh[b, n]
             after, grid = before, 0.0
@@ -229,7 +231,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             second += days.clock_shift_s[d]
         if terms.peaker_from_s <= second % 86400.0 < terms.peaker_to_s:
             t[b, Tally.PEAKER_WINDOW_KWH] += energy
-        bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_net, feeder_cars, change)
+        bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_cars, change)
         pay_events(b, d, k, days, state, h, cars_kw, change)
         change[b, Account.FIXED_USD] = days.fixed_usd_per_step[d]
         state.step[b] = k + 1
@@ -246,10 +248,9 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
 
 
 @kernel
-def bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_net, feeder_cars, change):
+def bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_cars, change):
     """Energy, demand charge and overload of the sites and feeders over one step."""
     h, window = terms.step_h, terms.window_steps
-    feeder_net[:] = 0.0
     feeder_cars[:] = 0.0
     over = 0.0
     for s in range(cars_kw.shape[0]):
@@ -278,11 +279,10 @@ def bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_net, feeder_c
             now = state.peak_kw[b, s] - state.peak_base_kw[b, s]
             change[b, Account.DEMAND_CHARGE_USD] += days.demand_rate[d, s] * (now - was)
         f = days.site_feeder[s]
-        feeder_net[f] += net
         feeder_cars[f] += cars
     t = state.tallies
-    for f in range(feeder_net.shape[0]):
-        net = feeder_net[f] + days.feeder_other_load_kw.values[days.feeder_other_load_kw.row[d], f, k]
+    for f in range(feeder_cars.shape[0]):
+        net = days.feeder_net_load_kw.values[days.feeder_net_load_kw.row[d], f, k]
         over += overload(
             net, feeder_cars[f], days.feeder_import_limit_kw.values[days.feeder_import_limit_kw.row[d], f, k],
             days.feeder_export_limit_kw.values[days.feeder_export_limit_kw.row[d], f, k], h,

@@ -20,7 +20,7 @@ NEWTON_STEPS = 5
 
 
 class Operations(NamedTuple):
-    """Elementwise operations of one back end; `number` makes literals of its precision, `eps` is its rounding room."""
+    """Elementwise operations of one back end; `number` makes its literals."""
 
     where: Callable[..., Any]
     minimum: Callable[..., Any]
@@ -30,7 +30,6 @@ class Operations(NamedTuple):
     sqrt: Callable[..., Any]
     floor: Callable[..., Any]
     number: Callable[[float], Any]
-    eps: float
 
 
 class PortModel(NamedTuple):
@@ -58,32 +57,31 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
     where, minimum, maximum, floor = ops.where, ops.minimum, ops.maximum, ops.floor
     exp, log, sqrt = ops.exp, ops.log, ops.sqrt
     zero, half, one, two, tiny = (ops.number(x) for x in (0.0, 0.5, 1.0, 2.0, 1e-12))
-    two_thirds, slack = ops.number(2.0 / 3.0), ops.number(1.0 + ops.eps)
-    full = ops.number(FULL_SOC)
+    two_thirds, full = ops.number(2.0 / 3.0), ops.number(FULL_SOC)
 
     @compile_
-    def floor_to_step(power_kw, step_kw):
-        """Greatest multiple of `step_kw` (0: continuous) not above `power_kw`, up to rounding error."""
+    def floor_to_step(power_kw, step_kw, rounding):
+        """Greatest multiple of `step_kw` (0: continuous) not above `power_kw`, but for a relative `rounding`."""
         safe = where(step_kw > zero, step_kw, one)
         steps = floor(power_kw / safe + half)
-        steps = where(steps * safe > power_kw * slack, steps - one, steps)
+        steps = where(steps * safe > power_kw * (one + rounding), steps - one, steps)
         return where(step_kw > zero, steps * safe, power_kw)
 
     @compile_
-    def ceil_to_step(power_kw, step_kw):
-        """Least multiple of `step_kw` (0: continuous) not below `power_kw`, up to rounding error."""
+    def ceil_to_step(power_kw, step_kw, rounding):
+        """Least multiple of `step_kw` (0: continuous) not below `power_kw`, but for a relative `rounding`."""
         safe = where(step_kw > zero, step_kw, one)
         steps = floor(power_kw / safe + half)
-        steps = where(steps * safe * slack < power_kw, steps + one, steps)
+        steps = where(steps * safe * (one + rounding) < power_kw, steps + one, steps)
         return where(step_kw > zero, steps * safe, power_kw)
 
     @compile_
-    def offered_power(setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw):
+    def offered_power(setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw, rounding):
         """What the charger makes of a set-point: clipped, on its current step, below its minimum a pause."""
-        up = floor_to_step(minimum(maximum(setpoint_kw, zero), max_charge_kw), step_kw)
-        up = where(up * slack < min_charge_kw, zero, up)
-        down = floor_to_step(minimum(maximum(-setpoint_kw, zero), max_discharge_kw), step_kw)
-        down = where(down * slack < min_discharge_kw, zero, down)
+        up = floor_to_step(minimum(maximum(setpoint_kw, zero), max_charge_kw), step_kw, rounding)
+        up = where(up * (one + rounding) < min_charge_kw, zero, up)
+        down = floor_to_step(minimum(maximum(-setpoint_kw, zero), max_discharge_kw), step_kw, rounding)
+        down = where(down * (one + rounding) < min_discharge_kw, zero, down)
         return up - down
 
     @compile_

@@ -77,7 +77,8 @@ class DayTable(NamedTuple):
     site_export_limit_kw: Series
     feeder_import_limit_kw: Series  # (U, F, L)
     feeder_export_limit_kw: Series
-    feeder_other_load_kw: Series
+    feeder_net_load_kw: Series  # the sites and the other load, without the cars
+    feeder_net_load_forecast_kw: Series
     import_price: Series  # (U, P, L)
     export_price: Series
     import_price_forecast: Series  # (U, V, P, L)
@@ -150,7 +151,10 @@ def pack(scenarios: Sequence[Scenario], dtype: str = "float64") -> Bank:
         site_export_limit_kw=series("site_export_limit_kw"),
         feeder_import_limit_kw=series("feeder_import_limit_kw"),
         feeder_export_limit_kw=series("feeder_export_limit_kw"),
-        feeder_other_load_kw=series("feeder_other_load_kw"),
+        feeder_net_load_kw=_stack_series([_on_feeders(s, s.site_net_load_kw) for s in scenarios], dtype),
+        feeder_net_load_forecast_kw=_stack_series(
+            [_on_feeders(s, s.site_net_load_forecast_kw) for s in scenarios], dtype
+        ),
         import_price=series("import_price_usd_per_kwh"),
         export_price=series("export_price_usd_per_kwh"),
         import_price_forecast=series("import_price_forecast_usd_per_kwh"),
@@ -249,6 +253,12 @@ def _demand_rate(scenario: Scenario) -> Array:
     days = scenario.n_steps * scenario.step_h / 24
     share = np.where(scenario.billing_peak_kw > 0, 1.0, days / 30.4)
     return scenario.demand_rate_usd_per_kw[scenario.site_tariff] * share
+
+
+def _on_feeders(scenario: Scenario, site_load_kw: Array) -> Array:
+    load = scenario.feeder_other_load_kw.copy()
+    np.add.at(load, scenario.site_feeder, site_load_kw)
+    return load
 
 
 def _end_value(scenario: Scenario) -> Array:

@@ -1,0 +1,372 @@
+"""The projection, compiled: one loop over worlds in the order of contracts 5; `projection.py` tells what and why."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..physics.backends import port_model
+from ..physics.compiling import kernel
+from .car import car_model
+from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors, scratch
+from .reasons import Reason
+
+_car, _port = car_model("numba"), port_model("numba")
+plan_soc, plan_target, hours_to, can_charge = _car.plan_soc, _car.plan_target, _car.hours_to, _car.can_charge
+can_export, hours_after_export, mandatory = _car.can_export, _car.hours_after_export, _car.mandatory
+floor_to_step, ceil_to_step = _port.floor_to_step, _port.ceil_to_step
+
+NOT_FINITE, BOX, NO_EXPORT, RESERVE = (int(r) for r in (Reason.NOT_FINITE, Reason.BOX, Reason.NO_EXPORT, Reason.RESERVE))
+DEPARTURE, LOOK_AHEAD, MIN_SOC = (int(r) for r in (Reason.DEPARTURE, Reason.LOOK_AHEAD, Reason.MIN_SOC))
+REFILL, EXPORT_LIMIT, IMPORT_LIMIT = (int(r) for r in (Reason.REFILL, Reason.EXPORT_LIMIT, Reason.IMPORT_LIMIT))
+MINIMUM, OVERRIDE = int(Reason.MINIMUM), int(Reason.OVERRIDE)
+
+REFILL_STEPS = 6
+"""Bisections of the share of all exports that can still be refilled: to 1/64."""
+
+REFILL_ROUNDING = 1e-8
+"""Steps of full power by which an exporting car may be due now: none but for rounding."""
+
+RANK_ROUNDING = 1e6
+"""Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
+
+
+@kernel
+def order_by(m, key, out):
+    """Indices of `key[:m]` in rising order, ties in port order."""
+    for i in range(m):
+        key[i] = math.floor(key[i] * RANK_ROUNDING + 0.5) / RANK_ROUNDING
+    if m > 64:
+        out[:m] = np.argsort(key[:m], kind="mergesort")
+        return
+    for i in range(m):
+        at = i
+        while at > 0 and key[out[at - 1]] > key[i]:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = i
+
+
+@kernel
+def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
+    """Compress the plugged-in cars of world `b` and plan-ready quantities; returns how many they are."""
+    m = 0
+    p = ports
+    for n in range(port_site.shape[0]):
+        if not p.plugged[b, n]:
+            continue
+        known = p.soc[b, n] == p.soc[b, n]
+        soc[m] = plan_soc(p.soc[b, n], known, p.need_kwh[b, n], p.capacity_kwh[b, n])
+        target[m] = plan_target(p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n])
+        top[m] = can_charge(p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], p.max_charge_kw[b, n])
+        cars.port[m] = n
+        cars.site[m] = port_site[n]
+        cars.feeder[m] = limits.site_feeder[port_site[n]]
+        cars.left[m] = max(p.steps_left[b, n], 1)
+        cars.power[m] = p.max_charge_kw[b, n]
+        hours = hours_to(
+            target[m], soc[m], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
+            p.battery_accept_kw[b, n], p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
+        )  # fmt: skip
+        cars.need[m] = hours / step_h if top[m] > 0.0 else 0.0
+        m += 1
+    return m
+
+
+@kernel
+def box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, why):
+    """The wish of each car: finite, within what the port can take, and give without breaking a promise."""
+    p = ports
+    for i in range(m):
+        n = cars.port[i]
+        wish = requested[b, n]
+        why[i] = 0
+        if math.isnan(wish):
+            wish = 0.0
+            why[i] |= NOT_FINITE
+        if p.override[b, n] > 0:
+            wish = np.inf
+            why[i] |= OVERRIDE
+        if wish >= 0.0:
+            want[i] = min(wish, top[i])
+            if p.override[b, n] == 0 and want[i] < wish:
+                why[i] |= BOX
+            if want[i] < 0.5 * p.min_charge_kw[b, n]:
+                want[i] = 0.0
+            elif want[i] < p.min_charge_kw[b, n]:
+                want[i] = min(p.min_charge_kw[b, n], top[i])
+                why[i] |= MINIMUM
+            continue
+        known = p.soc[b, n] == p.soc[b, n]
+        allowed = known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
+        most = can_export(
+            allowed, soc[i], target[i], (cars.left[i] - 1) * step_h, step_h, p.reserve_soc[b, n], p.min_soc[b, n],
+            p.max_discharge_kw[b, n], p.min_discharge_kw[b, n], p.step_kw[b, n], p.discharge_efficiency[b, n],
+            p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n], p.battery_accept_kw[b, n],
+            p.charge_efficiency[b, n], p.fixed_loss_kw[b, n], limits.rounding,
+        )  # fmt: skip
+        want[i] = -export_on_step(b, n, p, min(-wish, most), limits.rounding)
+        if not allowed:
+            why[i] |= NO_EXPORT
+        elif -wish > p.max_discharge_kw[b, n]:
+            why[i] |= BOX
+        if allowed and most < min(-wish, p.max_discharge_kw[b, n]):
+            why[i] |= RESERVE
+
+
+@kernel
+def export_on_step(b, n, ports, power_kw, rounding):
+    """Export rounded toward a pause: to the charger's step, and to none below its minimum."""
+    power = floor_to_step(power_kw, ports.step_kw[b, n], rounding)
+    return power if power * (1.0 + rounding) >= ports.min_discharge_kw[b, n] else 0.0
+
+
+@kernel
+def limit_exports(b, m, ports, limits, cars, group_of, rooms, sums, want, why):
+    """Scale the exports of each group down to its export limit, all by the same share."""
+    sums[:] = 0.0
+    for i in range(m):
+        if want[i] < 0.0:
+            sums[group_of[i]] -= want[i]
+    for i in range(m):
+        g = group_of[i]
+        if want[i] < 0.0 and sums[g] > rooms[g]:
+            want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * rooms[g] / sums[g], limits.rounding)
+            why[i] |= EXPORT_LIMIT
+
+
+@kernel
+def refillable(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room):
+    """Whether, after `scale` of the wished exports, everybody can still be served; leaves the floors in `cars.now`."""
+    p = ports
+    for i in range(m):
+        cars.need[i] = need[i]
+        if want[i] < 0.0:
+            n = cars.port[i]
+            power = export_on_step(b, n, ports, -want[i] * scale, limits.rounding)
+            cars.need[i] = (
+                hours_after_export(
+                    power, soc[i], target[i], step_h, p.discharge_efficiency[b, n], p.max_charge_kw[b, n],
+                    p.capacity_kwh[b, n], p.taper_soc[b, n], p.battery_accept_kw[b, n], p.charge_efficiency[b, n],
+                    p.fixed_loss_kw[b, n],
+                ) / step_h
+            )  # fmt: skip
+    if latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
+        own_floors(m, cars)
+    else:
+        fill(b, m, cars, limits, 1.0, 0.0)
+    fits = True
+    total = 0.0
+    for i in range(m):
+        if cars.now[i] > REFILL_ROUNDING and want[i] < 0.0:
+            fits = False
+        if cars.now[i] > 1.0 + REFILL_ROUNDING:
+            fits = False
+        total += cars.power[i] * min(cars.now[i], 1.0)
+    return fits and total <= now_room + 1e-6
+
+
+@kernel
+def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room):
+    """Cut the exports to what can be refilled under the shared limits, and leave the floors in `cars.now`."""
+    if refillable(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room):
+        return
+    lo, hi = 0.0, 1.0
+    for _ in range(REFILL_STEPS):
+        middle = 0.5 * (lo + hi)
+        if refillable(b, m, ports, cars, limits, step_h, soc, target, want, middle, need, now_room):
+            lo = middle
+        else:
+            hi = middle
+    refillable(b, m, ports, cars, limits, step_h, soc, target, want, lo, need, now_room)
+    for i in range(m):
+        if want[i] < 0.0:
+            want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * lo, limits.rounding)
+            why[i] |= REFILL
+
+
+@kernel
+def must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why):
+    """Turn the floors (steps of full power due now) into mandatory set-points."""
+    p = ports
+    for i in range(m):
+        n = cars.port[i]
+        known = p.soc[b, n] == p.soc[b, n]
+        progress = min(cars.now[i], 1.0) if want[i] >= 0.0 else 0.0
+        must[i] = mandatory(
+            progress * step_h, need[i] * step_h, soc[i], known, target[i], step_h, p.min_soc[b, n], top[i],
+            p.min_charge_kw[b, n], p.step_kw[b, n], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
+            p.battery_accept_kw[b, n], p.charge_efficiency[b, n], p.fixed_loss_kw[b, n], limits.rounding,
+        )  # fmt: skip
+        if must[i] > 0.0:
+            if known and p.soc[b, n] < p.min_soc[b, n]:
+                why[i] |= MIN_SOC
+            elif need[i] - (cars.left[i] - 1) > 1e-9:
+                why[i] |= DEPARTURE
+            else:
+                why[i] |= LOOK_AHEAD
+
+
+@kernel
+def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order, key, need, why):
+    """Raise the mandatory total to what the plan with margins says, least laxity first."""
+    for i in range(m):
+        cars.need[i] = need[i]
+    if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
+        return
+    planned = 0.0
+    for i in range(m):
+        planned += must[i]
+    fill(b, m, cars, limits, headroom, arrivals)
+    total = 0.0
+    for i in range(m):
+        total += cars.power[i] * min(cars.now[i], 1.0)
+    extra = total - planned
+    if extra <= TOLERANCE:
+        return
+    for i in range(m):
+        key[i] = cars.left[i] - need[i]
+    order_by(m, key, order)
+    for at in range(m):
+        i = order[at]
+        n = cars.port[i]
+        if extra <= TOLERANCE:
+            break
+        if need[i] <= 0.0 or must[i] >= top[i]:
+            continue
+        more = min(min(cars.power[i] * min(need[i], 1.0), top[i]) - must[i], extra)
+        if more <= 0.0:
+            continue
+        raised = min(max(ceil_to_step(must[i] + more, ports.step_kw[b, n], limits.rounding), ports.min_charge_kw[b, n]), top[i])
+        extra -= raised - must[i]
+        must[i] = raised
+        why[i] |= LOOK_AHEAD
+
+
+@kernel
+def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why):
+    """Give the import limits to the mandatory power by least laxity, then to the elective by least economic laxity.
+
+    Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
+    """
+    p = ports
+    sites, feeders = cars.site_sum, cars.feeder_sum
+    for i in range(m):
+        sites[cars.site[i]] = 0.0
+    feeders[:] = 0.0
+    fits = True
+    for i in range(m):
+        if want[i] >= 0.0:
+            want[i] = floor_to_step(max(want[i], must[i]), p.step_kw[b, cars.port[i]], limits.rounding)
+            sites[cars.site[i]] += want[i]
+            feeders[cars.feeder[i]] += want[i]
+    for i in range(m):
+        fits = fits and sites[cars.site[i]] <= site_room_kw[cars.site[i]]
+        fits = fits and feeders[cars.feeder[i]] <= feeder_room_kw[cars.feeder[i]]
+    if fits:
+        return
+    for phase in range(2):
+        for i in range(m):
+            key[i] = cars.left[i] - cars.need[i] if phase == 0 else economic[i]
+            if phase == 0:
+                cars.limit[i] = max(want[i], 0.0)
+                cars.share[i] = 0.0
+        order_by(m, key, order)
+        for at in range(m):
+            i = order[at]
+            n, s, f = cars.port[i], cars.site[i], cars.feeder[i]
+            aim = min(must[i], cars.limit[i]) if phase == 0 else cars.limit[i]
+            if aim <= cars.share[i]:
+                continue
+            room = min(site_room_kw[s], feeder_room_kw[f])
+            give = floor_to_step(min(aim, cars.share[i] + max(room, 0.0)), p.step_kw[b, n], limits.rounding)
+            if give <= cars.share[i] or give * (1.0 + limits.rounding) < p.min_charge_kw[b, n]:
+                continue
+            site_room_kw[s] -= give - cars.share[i]
+            feeder_room_kw[f] -= give - cars.share[i]
+            cars.share[i] = give
+    for i in range(m):
+        if want[i] >= 0.0:
+            if cars.share[i] < want[i]:
+                why[i] |= IMPORT_LIMIT
+            want[i] = cars.share[i]
+
+
+@kernel
+def economic_laxity(b, m, cars, site_tariff, prices, price_now, horizon, slots, out):
+    """Slots left in the stay at or below the present price, minus slots needed (contracts 5)."""
+    tariffs = prices.values.shape[1]
+    for p in range(tariffs):
+        count = 0
+        for h in range(horizon):
+            price = price_now[b, p] if h == 0 else prices.values[prices.row[b], p, prices.start[b] + h]
+            count += price <= price_now[b, p]
+            slots[p, h] = count
+    for i in range(m):
+        left = min(cars.left[i], horizon)
+        out[i] = slots[site_tariff[cars.site[i]], left - 1] - cars.need[i]
+
+
+@kernel
+def project(
+    lo, hi, ports, port_site, sites, feeders, limits, prices, price_now, step_h, headroom, arrivals, requested,
+    applied, reasons,
+):  # fmt: skip
+    """Project the requests of worlds `lo .. hi`; writes `applied` and `reasons` (B, N)."""
+    n, n_sites, n_feeders = port_site.shape[0], sites.feeder.shape[0], feeders.net_load_kw.shape[1]
+    cars = scratch(n, n_sites, n_feeders, limits.horizon)
+    soc, target, top, want = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    must, need, key, economic = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    order, why = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    slots = np.zeros((prices.values.shape[1], limits.horizon))
+    site_kw, feeder_kw, sums = np.zeros(n_sites), np.zeros(n_feeders), np.zeros(max(n_sites, n_feeders))
+    reserve = headroom < 1.0 or arrivals > 0.0
+    for b in range(lo, hi):
+        applied[b, :] = 0.0
+        reasons[b, :] = 0
+        m = gather(b, ports, port_site, limits, step_h, cars, soc, target, top)
+        box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, why)
+        exporting = False
+        for i in range(m):
+            need[i] = cars.need[i]
+            exporting = exporting or want[i] < 0.0
+        for s in range(n_sites):
+            o = sites.export_limit_kw
+            site_kw[s] = max(o.values[o.row[b], s, o.start[b]] + sites.net_load_kw[b, s], 0.0)
+        for f in range(n_feeders):
+            o = feeders.export_limit_kw
+            feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] + feeders.net_load_kw[b, f], 0.0)
+        if exporting:
+            limit_exports(b, m, ports, limits, cars, cars.site, site_kw, sums, want, why)
+            limit_exports(b, m, ports, limits, cars, cars.feeder, feeder_kw, sums, want, why)
+        now_room = 0.0
+        for s in range(n_sites):
+            o = sites.import_limit_kw
+            site_kw[s] = max(o.values[o.row[b], s, o.start[b]] - sites.net_load_kw[b, s], 0.0)
+        for f in range(n_feeders):
+            o = feeders.import_limit_kw
+            feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] - feeders.net_load_kw[b, f], 0.0)
+            now_room += feeder_kw[f]
+        if exporting:
+            refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room)
+        elif latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
+            own_floors(m, cars)
+        else:
+            fill(b, m, cars, limits, 1.0, 0.0)
+        must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
+        if reserve:
+            add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order, key, need, why)
+        for i in range(m):
+            cars.need[i] = need[i]
+            if want[i] < 0.0 and must[i] > 0.0:
+                want[i] = 0.0
+        for i in range(m):
+            if want[i] < 0.0:
+                site_kw[cars.site[i]] -= want[i]
+                feeder_kw[cars.feeder[i]] -= want[i]
+        economic_laxity(b, m, cars, sites.tariff, prices, price_now, limits.horizon, slots, economic)
+        share_imports(b, m, ports, limits, cars, site_kw, feeder_kw, want, must, order, key, economic, why)
+        for i in range(m):
+            applied[b, cars.port[i]] = want[i]
+            reasons[b, cars.port[i]] = why[i]

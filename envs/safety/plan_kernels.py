@@ -1,0 +1,257 @@
+"""The look-ahead, compiled: the latest feasible schedule of all present cars under the shared limits.
+
+Each car is `(left, need, power)`: whole steps until its said departure, steps of full power that it still needs, and
+its full set-point. Going backward from the last departure, every future step's capacity is given to the cars with
+the largest need first, to a common level ("reverse-time level filling"); what is left when the present step is
+reached cannot be postponed. For one limit and constant power that is exact: with `F(m) = sum P (need - m)+`, a
+reverse step can lower `F(m)` by at most the capacity and to no less than `F(m+1)`, and level filling attains the
+larger of the two bounds for every `m` at once, so `F(0)` is least. Under a feeder with several sites a car's level is
+the greater of its own need and its site's time to clear; that is a good rule, not an exact one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..physics.compiling import kernel
+
+Array = NDArray[Any]
+
+TOLERANCE = 1e-9
+MAX_LEVEL_STEPS = 60
+
+
+class Limits(NamedTuple):
+    """The shared limits of all worlds, as the snapshot's outlooks."""
+
+    site_limit: Any
+    site_load: Any
+    feeder_limit: Any
+    feeder_load: Any
+    site_expected: Any  # (U, S, A, C) kW that expected arrivals will draw, by hour of issue and hour
+    feeder_expected: Any
+    expected_row: Any  # (B,)
+    expected_hour: Any  # (B,)
+    site_feeder: Any  # (S,)
+    horizon: int
+    steps_per_hour: float
+    rounding: float
+
+
+class Cars(NamedTuple):
+    """The plugged-in cars of one world, compressed; scratch of length N (sites S, feeders F, steps H)."""
+
+    port: Array
+    site: Array
+    feeder: Array
+    left: Array  # steps until the said departure, at least 1
+    need: Array  # steps of full power still needed
+    power: Array  # full set-point, kW
+    now: Array  # result: steps of full power that this step must give
+    share: Array
+    key: Array
+    limit: Array
+    site_sum: Array
+    site_need: Array
+    site_count: Array
+    feeder_sum: Array
+    step_sum: Array
+
+
+def scratch(n: int, sites: int, feeders: int, horizon: int) -> Any:
+    """Fresh scratch arrays."""
+    i, f = np.int64, np.float64
+    return Cars(
+        np.zeros(n, i), np.zeros(n, i), np.zeros(n, i), np.zeros(n, i), np.zeros(n, f), np.zeros(n, f),
+        np.zeros(n, f), np.zeros(n, f), np.zeros(n, f), np.zeros(n, f), np.zeros(sites, f), np.zeros(sites, f),
+        np.zeros(sites, i), np.zeros(feeders, f), np.zeros(horizon + 2, f),
+    )  # fmt: skip
+
+
+scratch = kernel(scratch)
+
+
+@kernel
+def site_room(b, s, h, limits, headroom, arrivals):
+    """kW that site `s` can give its cars in step `h` from now; the margins are the reserve's."""
+    k = limits.site_limit.start[b] + h
+    room = limits.site_limit.values[limits.site_limit.row[b], s, k] - limits.site_load.values[limits.site_load.row[b], s, k]
+    room = max(room, 0.0) * headroom
+    if arrivals > 0.0 and limits.site_expected.shape[3] > 0:
+        hour = min(limits.expected_hour[b], limits.site_expected.shape[2] - 1)
+        ahead = limits.expected_hour[b] + int(h / limits.steps_per_hour)
+        if ahead < limits.site_expected.shape[3]:
+            room -= arrivals * limits.site_expected[limits.expected_row[b], s, hour, ahead]
+    return max(room, 0.0)
+
+
+@kernel
+def feeder_room(b, f, h, limits, headroom, arrivals):
+    """kW that feeder `f` can give its cars in step `h` from now."""
+    k = limits.feeder_limit.start[b] + h
+    room = limits.feeder_limit.values[limits.feeder_limit.row[b], f, k] - limits.feeder_load.values[limits.feeder_load.row[b], f, k]
+    room = max(room, 0.0) * headroom
+    if arrivals > 0.0 and limits.feeder_expected.shape[3] > 0:
+        hour = min(limits.expected_hour[b], limits.feeder_expected.shape[2] - 1)
+        ahead = limits.expected_hour[b] + int(h / limits.steps_per_hour)
+        if ahead < limits.feeder_expected.shape[3]:
+            room -= arrivals * limits.feeder_expected[limits.expected_row[b], f, hour, ahead]
+    return max(room, 0.0)
+
+
+@kernel
+def late_load(m, cars, group_of, group, horizon):
+    """Load of a group's cars per future step if each starts at its latest moment; returns the steps it spans."""
+    load = cars.step_sum
+    first, last = horizon, 0
+    for i in range(m):
+        if group_of[i] == group and cars.need[i] > 0.0:
+            first = min(first, max(int(np.floor(cars.left[i] - cars.need[i])), 1))
+            last = max(last, min(cars.left[i], horizon))
+    for h in range(first, last):
+        load[h] = 0.0
+    for i in range(m):
+        if group_of[i] != group or cars.need[i] <= 0.0:
+            continue
+        start = cars.left[i] - cars.need[i]
+        whole = int(np.ceil(start))
+        if 2 <= whole <= horizon:
+            load[whole - 1] += cars.power[i] * (whole - start)
+        for h in range(max(whole, 1), min(cars.left[i], horizon)):
+            load[h] += cars.power[i]
+    return first, last
+
+
+@kernel
+def alone_fits(b, i, cars, limits, headroom, arrivals):
+    """Whether the only car of a site can wait for its latest start: homes have one port."""
+    start = cars.left[i] - cars.need[i]
+    for h in range(max(int(np.floor(start)), 1), min(cars.left[i], limits.horizon)):
+        power = cars.power[i] * min(h + 1 - start, 1.0)
+        if power > site_room(b, cars.site[i], h, limits, headroom, arrivals) + TOLERANCE:
+            return False
+    return True
+
+
+@kernel
+def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
+    """Whether everybody can wait for the own latest start: then these starts are the floors, exactly."""
+    for i in range(m):
+        cars.site_count[cars.site[i]] = 0
+    for i in range(m):
+        if cars.need[i] > 0.0:
+            cars.site_count[cars.site[i]] += 1
+    for i in range(m):
+        s = cars.site[i]
+        if cars.site_count[s] == 0 or cars.need[i] <= 0.0:
+            continue
+        if cars.site_count[s] == 1:
+            if not alone_fits(b, i, cars, limits, headroom, arrivals):
+                return False
+            continue
+        cars.site_count[s] = 0
+        first, last = late_load(m, cars, cars.site, s, limits.horizon)
+        for h in range(first, last):
+            if cars.step_sum[h] > site_room(b, s, h, limits, headroom, arrivals) + TOLERANCE:
+                return False
+    for f in range(cars.feeder_sum.shape[0]):
+        first, last = late_load(m, cars, cars.feeder, f, limits.horizon)
+        for h in range(first, last):
+            if cars.step_sum[h] > feeder_room(b, f, h, limits, headroom, arrivals) + TOLERANCE:
+                return False
+    return True
+
+
+@kernel
+def level(m, cars, group_of, group, room):
+    """Cut the shares of a group to `room` kW: largest keys first, to a common level of key.
+
+    Newton's method on a piecewise linear function inside a bracket.
+    """
+    lo, hi = 0.0, 0.0
+    for i in range(m):
+        if group_of[i] == group:
+            hi = max(hi, cars.key[i])
+            cars.limit[i] = cars.share[i]
+    at = lo
+    for _ in range(MAX_LEVEL_STEPS):
+        load, slope = 0.0, 0.0
+        for i in range(m):
+            if group_of[i] == group and cars.limit[i] > 0.0:
+                above = cars.key[i] - at
+                if above >= cars.limit[i]:
+                    load += cars.power[i] * cars.limit[i]
+                elif above > 0.0:
+                    load += cars.power[i] * above
+                    slope += cars.power[i]
+        excess = load - room
+        if abs(excess) <= TOLERANCE:
+            break
+        if excess > 0.0:
+            lo = at
+        else:
+            hi = at
+        at = at + excess / slope if slope > 0.0 else 0.5 * (lo + hi)
+        if not (lo < at < hi):
+            at = 0.5 * (lo + hi)
+            if hi - lo < 1e-13:
+                break
+    for i in range(m):
+        if group_of[i] == group:
+            cars.share[i] = min(max(cars.key[i] - at, 0.0), cars.limit[i])
+
+
+@kernel
+def fill(b, m, cars, limits, headroom, arrivals):
+    """Reverse-time level filling; writes into `cars.now` what this step must give, in steps of full power."""
+    last = 0
+    for i in range(m):
+        # Beyond the outlook nothing is known to bind: what fits there need not be planned here.
+        beyond = max(cars.left[i] - limits.horizon, 0)
+        cars.now[i] = max(cars.need[i] - beyond, 0.0)
+        last = max(last, min(cars.left[i], limits.horizon))
+    n_feeders = cars.feeder_sum.shape[0]
+    for h in range(last - 1, 0, -1):
+        for i in range(m):
+            cars.site_sum[cars.site[i]] = 0.0
+            cars.site_need[cars.site[i]] = 0.0
+        for f in range(n_feeders):
+            cars.feeder_sum[f] = 0.0
+        for i in range(m):
+            cars.share[i] = 0.0
+            if cars.left[i] > h and cars.now[i] > 0.0:
+                cars.share[i] = min(cars.now[i], 1.0)
+                cars.site_sum[cars.site[i]] += cars.power[i] * cars.share[i]
+                cars.site_need[cars.site[i]] += cars.power[i] * cars.now[i]
+            cars.key[i] = cars.now[i]
+        for i in range(m):
+            s = cars.site[i]
+            if cars.site_sum[s] > 0.0:
+                room = site_room(b, s, h, limits, headroom, arrivals)
+                if cars.site_sum[s] > room + TOLERANCE:
+                    level(m, cars, cars.site, s, room)
+                # The site's time to clear, for the feeder's order; and done with this site.
+                cars.site_need[s] = cars.site_need[s] / max(room, 1e-6)
+                cars.site_sum[s] = -1.0
+        for i in range(m):
+            cars.feeder_sum[cars.feeder[i]] += cars.power[i] * cars.share[i]
+        for f in range(n_feeders):
+            if cars.feeder_sum[f] <= 0.0:
+                continue
+            room = feeder_room(b, f, h, limits, headroom, arrivals)
+            if cars.feeder_sum[f] > room + TOLERANCE:
+                for i in range(m):
+                    cars.key[i] = max(cars.now[i], min(cars.site_need[cars.site[i]], 1e6))
+                level(m, cars, cars.feeder, f, room)
+        for i in range(m):
+            cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
+
+
+@kernel
+def own_floors(m, cars):
+    """Each car's own latest start, as if it were alone."""
+    for i in range(m):
+        cars.now[i] = max(cars.need[i] - (cars.left[i] - 1), 0.0)

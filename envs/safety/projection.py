@@ -1,0 +1,147 @@
+"""The one safety projection: what a controller asks goes in, what is safe to send comes out. There is no way round it.
+
+In this order (contracts 5): the port's box; consent, reserve and latest start for export; export limits; a refill test
+for exports; mandatory power, from each car's own latest start or, where the shared limits bind, from the latest
+feasible schedule of all cars (`plan_kernels`); the import limits, mandatory power first by least laxity, elective
+power by least economic laxity, full power to few. Later arrivals and wrong forecasts are met by a `Reserve`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..physics.backends import ROUNDING
+from ..physics.engines import Team
+from ..snapshot import Snapshot
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """Margins of the look-ahead: a setting whose price in flexibility is measured, not a constant.
+
+    They raise the mandatory total only, and never change whom the exact plan serves.
+
+    Args:
+        headroom_factor: share of the forecast headroom that the plan may count on, 0..1.
+        expected_arrivals_factor: how many times the expected later arrivals are planned for.
+    """
+
+    headroom_factor: float = 0.95
+    expected_arrivals_factor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.headroom_factor <= 1.0:
+            raise ValueError(f"headroom_factor is {self.headroom_factor}; it must be above 0 and at most 1")
+        if self.expected_arrivals_factor < 0.0:
+            raise ValueError(f"expected_arrivals_factor is {self.expected_arrivals_factor}; it must not be negative")
+
+
+class Projection(NamedTuple):
+    """Safe set-points and why they differ from the request."""
+
+    applied_kw: Any  # (B, N)
+    reasons: Any  # (B, N) bits of `Reason`
+
+
+class Projector(Protocol):
+    """Makes requests safe."""
+
+    def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
+        """Project `requested_kw` (B, N); any number is accepted, NaN pauses."""
+        ...
+
+
+def make_projector(backend: str = "numpy", reserve: Reserve | None = None, threads: int = 1) -> Projector:
+    """The projection of a back end: `numpy` (the reference), `numba`, or `torch`.
+
+    Raises:
+        ValueError: no such back end.
+    """
+    reserve = reserve or Reserve()
+    if backend == "numba":
+        return CompiledProjector(reserve, threads)
+    if backend in ("numpy", "torch"):
+        from .arrays import ArrayProjector
+
+        return ArrayProjector(reserve, backend)
+    raise ValueError(f"back end is {backend!r}; choose one of numpy, numba, torch")
+
+
+class ExpectedLoad:
+    """kW that cars which are still to come will draw, by hour of issue and hour ahead; computed once per table.
+
+    The table holds kWh by hour of arrival and departure from other days; each is spread evenly over its stay.
+    """
+
+    def __init__(self) -> None:
+        self._table: Any = None
+        self._feeder: Any = None
+        self._sites: Any = None
+
+    def of(self, snapshot: Snapshot) -> tuple[Any, Any]:
+        """Arrays (U, S, A, C) and (U, F, A, C); C is 0 where nothing is known."""
+        table = snapshot.sites.expected_arrivals_kwh
+        if table is not self._table:
+            self._table = table
+            self._sites = _expected_load(np.asarray(table, float))
+            feeder_of = np.eye(snapshot.feeders.net_load_kw.shape[1])[np.asarray(snapshot.sites.feeder)]
+            self._feeder = np.ascontiguousarray(np.einsum("usac,sf->ufac", self._sites, feeder_of))
+        return self._sites, self._feeder
+
+
+def _expected_load(table_kwh: Array) -> Array:
+    sets, sites, arrivals, departures = table_kwh.shape
+    load = np.zeros((sets, sites, arrivals, departures))
+    for hour in range(arrivals):
+        for came in range(hour + 1, arrivals):
+            for leaves in range(came + 1, departures):
+                load[:, :, hour, came:leaves] += table_kwh[:, :, came, leaves, None] / (leaves - came)
+    return load
+
+
+class CompiledProjector:
+    """Numba loops over worlds; see `kernels`."""
+
+    def __init__(self, reserve: Reserve, threads: int) -> None:
+        from . import kernels, plan_kernels
+
+        self._kernels, self._limits = kernels, plan_kernels.Limits
+        self._reserve, self._team, self._expected = reserve, Team(threads), ExpectedLoad()
+
+    def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
+        requested = np.ascontiguousarray(requested_kw, snapshot.ports.soc.dtype)
+        applied, reasons = np.empty_like(requested), np.empty(requested.shape, np.int64)
+        s, f, c = snapshot.sites, snapshot.feeders, snapshot.context
+        at_sites, at_feeders = self._expected.of(snapshot)
+        limits = self._limits(
+            s.import_limit_kw, s.net_load_forecast_kw, f.import_limit_kw, f.net_load_forecast_kw, at_sites, at_feeders,
+            s.arrivals_row, s.arrivals_hour, s.feeder, snapshot.horizon, 1.0 / snapshot.step_h,
+            ROUNDING[str(requested.dtype)],
+        )  # fmt: skip
+        sites = SiteNow(s.feeder, s.tariff, s.net_load_kw, s.import_limit_kw, s.export_limit_kw)
+
+        def part(lo: int, hi: int) -> None:
+            self._kernels.project(
+                lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits, c.import_price_usd_per_kwh,
+                c.import_price_now_usd_per_kwh, snapshot.step_h, self._reserve.headroom_factor,
+                self._reserve.expected_arrivals_factor, requested, applied, reasons,
+            )  # fmt: skip
+
+        self._team.share(part, snapshot.n_worlds)
+        return Projection(applied, reasons)
+
+
+class SiteNow(NamedTuple):
+    """What the compiled projection needs of the sites beside the look-ahead."""
+
+    feeder: Any
+    tariff: Any
+    net_load_kw: Any
+    import_limit_kw: Any
+    export_limit_kw: Any
