@@ -15,13 +15,14 @@ from .calendar import StepTimes
 from .day_prices import day_prices
 from .emissions import Emissions, draw_emissions, no_emissions
 from .money import highest_demand_usd_per_kw
+from .placing import place
 from .prepared import Frame, World, prepare
 from .reference_days import ReferenceDay, ReferencePool, make_pool, pool_size
 from .scenario import Events, FloatArray, Scenario, Stays, steps_per_hour
 from .settings import ScenarioSettings
 from .site_load import base_load_kw, other_load_kw, pv_kw
 from .sources import ScenarioFiles
-from .stays import draw_port_fleet, generated_facts, make_stays, place
+from .stays import draw_port_fleet, generated_facts, make_stays
 from .streams import REFERENCE_SPLIT, DayStreams, day_streams
 
 POOLS = 64  # weekdays of a few presets and seeds

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .scenario import BoolArray, FloatArray
 
-if TYPE_CHECKING:
-    from .files import PriceTable
-
 COMPONENTS = 3
-HOURS_FOR_A_DAY = 8  # a date with fewer prices is left out
-FIVE_MINUTES_S = 300
 JUMP_SIGMAS = 4.0  # an innovation beyond this many robust standard deviations is a jump
 MAD_TO_SD = 1.4826  # of a normal distribution
 
@@ -125,71 +118,3 @@ def fit_real_time(
         "jump_up_share": float((jumps > 0).mean()) if len(jumps) else 0.5,
         "spread_usd_per_kwh": float(np.nanstd(day_ahead)),
     }
-
-
-@dataclass(frozen=True)
-class PriceFit:
-    """What a pair of price files says about a market; `real_time` is empty without the second file."""
-
-    source: str
-    day_ahead: dict[str, Any]
-    real_time: dict[str, float]
-
-    def toml(self) -> str:
-        """The figures as the lines of a market preset (`configs/presets/markets`)."""
-        lines = [f"source = {json.dumps(self.source)}", *_lines(self.day_ahead)]
-        return "\n".join([*lines, *(["", "[deviation]", *_lines(self.real_time)] if self.real_time else [])])
-
-
-def fit_files(
-    day_ahead: str,
-    real_time: str | None = None,
-    *,
-    timezone: str,
-    location: str | None = None,
-    scale_usd_per_kwh: float = 0.02,
-    scarce_usd_per_kwh: float = 1.0,
-    least_usd_per_kwh: float | None = None,
-) -> PriceFit:
-    """Fit a market to a day-ahead file and, if given, to a real-time file of the same settlement point.
-
-    Raises:
-        DataFileError: a file is not what it should be.
-        ValueError: too few days, or files that do not overlap.
-    """
-    from .calendar import time_zone
-    from .file_prices import price_grid
-    from .files import read_prices
-
-    table = read_prices(day_ahead, location=location)
-    grid = price_grid(table, time_zone(timezone))
-    prices = grid.usd_per_kwh
-    if least_usd_per_kwh is not None:
-        prices = np.where(prices < least_usd_per_kwh, np.nan, prices)
-    whole = np.isfinite(prices).sum(axis=1) >= HOURS_FOR_A_DAY
-    dates = [date.fromordinal(grid.first + int(d)) for d in np.nonzero(whole)[0]]
-    figures = fit_day_ahead(
-        prices[whole], dates, scale_usd_per_kwh=scale_usd_per_kwh, scarce_usd_per_kwh=scarce_usd_per_kwh
-    )
-    if real_time is None:
-        return PriceFit(table.description, figures, {})
-    other = read_prices(real_time, location=location)
-    pair = _five_minutes(table), _five_minutes(other)
-    first, end = max(p[0] for p in pair), min(p[0] + len(p[1]) for p in pair)
-    both = [values[first - begin : max(end - begin, 0)] for begin, values in pair]
-    deviation = fit_real_time(both[0], both[1], least_usd_per_kwh=least_usd_per_kwh)
-    return PriceFit(f"{table.description}; {other.description}", figures, deviation)
-
-
-def _five_minutes(table: PriceTable) -> tuple[int, FloatArray]:
-    """Number of the file's first five-minute step, and its price at each from there, NaN in gaps."""
-    repeat = table.timeline.interval_s // FIVE_MINUTES_S
-    step = (table.timeline.start_utc_s // FIVE_MINUTES_S)[:, None] + np.arange(repeat)
-    first = int(step.min())
-    values = np.full(int(step.max()) - first + 1, np.nan)
-    values[step - first] = table.price_usd_per_kwh[:, None]
-    return first, values
-
-
-def _lines(figures: dict[str, Any]) -> list[str]:
-    return [f"{name} = {json.dumps(np.round(value, 5).tolist())}" for name, value in figures.items()]

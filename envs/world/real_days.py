@@ -10,9 +10,10 @@ import numpy as np
 from .calendar import StepTimes, time_zone
 from .emissions import Emissions
 from .files import EmissionTable, LoadTable, SessionTable, choose_source_day, sample_day, source_steps
+from .placing import Placed, settle, to_grid
 from .scenario import FloatArray
 from .settings import ScenarioSettings
-from .stays import Facts, Placed, settle, to_grid
+from .stays import Facts
 
 OTHER_DAYS = 5  # like days whose mean stands for the issued forecast of load
 DRIVER_DRAWS = 6

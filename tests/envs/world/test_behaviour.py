@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,6 +23,7 @@ from ebbflow.envs.world.settings import BehaviourSettings
 ZONE = ZoneInfo("America/Los_Angeles")
 WEDNESDAY, SUNDAY = datetime(2026, 6, 10, 12, tzinfo=ZONE), datetime(2026, 6, 14, 12, tzinfo=ZONE)
 N = 5_000
+DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 
 
 def profile(name: str) -> BehaviourProfile:
@@ -110,3 +112,23 @@ def test_falling_percentiles_are_refused() -> None:
     plain["departure_error_h"] = plain["departure_error_h"][1:]
     with pytest.raises(ValueError, match="one a probability"):
         BehaviourProfile.model_validate(plain)
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the real files are not beside the project")
+@pytest.mark.parametrize(("name", "file"), [("acn-jpl", "jpl"), ("acn-caltech", "caltech")])
+def test_the_committed_percentiles_are_those_of_the_file(name: str, file: str) -> None:
+    from ebbflow.envs.world.files import read_sessions
+
+    table, committed = read_sessions(DATA / f"acn_sessions_{file}_2019-05.csv.gz"), profile(name)
+    clock = (table.arrive_wall_s % 86_400) / 3600
+    clock = np.where(clock < 4, clock + 24, clock)
+    weekday = (table.arrive_wall_s // 86_400 + 6) % 7 < 5
+    inner = slice(1, -1)  # the outermost are the 0.2nd and 99.8th percentile
+    p = committed.probabilities[inner]
+    assert np.quantile(clock[weekday], p) == pytest.approx(committed.weekday_arrival_h[inner], abs=0.03)
+    stay_h = (table.depart_utc_s - table.arrive_utc_s) / 3600
+    edges = [band.from_h for band in committed.bands] + [28.0]
+    for band, end in zip(committed.bands, edges[1:], strict=True):
+        here = (clock >= band.from_h) & (clock < end)
+        assert np.quantile(stay_h[here], p) == pytest.approx(band.stay_h[inner], abs=0.05)
+        assert np.quantile(table.delivered_kwh[here], p) == pytest.approx(band.energy_kwh[inner], abs=0.11)

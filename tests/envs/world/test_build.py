@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,7 +92,6 @@ def test_the_same_day_is_the_same_bytes_in_another_process() -> None:
         "print(hashlib.sha256(bytes_of(day)).hexdigest())"
     )
     from hashlib import sha256
-    from pathlib import Path
 
     here = str(Path(__file__).parent)
     other = subprocess.run([sys.executable, "-c", code, here], capture_output=True, text=True, check=True)
@@ -135,7 +135,7 @@ def test_an_unknown_split_and_a_negative_day_are_refused() -> None:
         build_scenario(load_settings("home-texas"), seed=0, day=-1)
 
 
-def test_saved_and_loaded_it_is_the_same(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
     scenario = build_scenario(load_settings("depot-workplace"), seed=0, day=0)
     scenario.save(tmp_path / "day.npz")
     loaded = Scenario.load(tmp_path / "day.npz")
@@ -304,3 +304,36 @@ def test_a_thousand_days_a_second_within_reach() -> None:
     begin = time.process_time()
     list(build_bank_days(preset, 0, range(200)))
     assert (time.process_time() - begin) / 200 < 0.010, "4,096 days must take well under a minute"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("day", ["2026-03-07", "2026-03-08", "2026-10-31", "2026-11-01"])
+def test_days_of_23_and_25_hours_are_whole_days_of_equal_steps(name: str, day: str) -> None:
+    preset = load_settings(name, [f"period_first={day}", f"period_last={day}"])
+    scenario = build_scenario(preset, seed=0, day=0)
+    check_stays(scenario)
+    assert scenario.start.date().isoformat() == day
+    assert scenario.n_steps == 96
+    moved = scenario.time_of(96).hour - scenario.start.hour
+    changes = (
+        day in ("2026-03-07", "2026-10-31") if scenario.start.hour else day in ("2026-03-08", "2026-11-01")
+    )
+    assert (moved != 0) == changes
+
+
+def test_tariff_catalogue_and_behaviour_load_from_the_users_own_files(tmp_path: Path) -> None:
+    from ebbflow.configs.load import preset_path
+
+    own = {}
+    for kind, preset in (("tariffs", "pge-ev2-a"), ("vehicles", "us-2026"), ("behaviour", "elaad-home")):
+        own[kind] = tmp_path / f"my-{preset}.toml"
+        own[kind].write_text(preset_path(kind, preset).read_text().replace(f'"{preset}"', '"mine"'))
+    overrides = [
+        f"site.tariff={own['tariffs']}",
+        f"fleet.catalogue={own['vehicles']}",
+        f"behaviour.profile={own['behaviour']}",
+    ]
+    scenario = build_scenario(load_settings("home-california", overrides), seed=0, day=0)
+    assert "mine" in scenario.provenance["tariffs"]
+    assert "mine" in scenario.provenance["behaviour"]
+    assert (scenario.export_price_usd_per_kwh == 0).all()

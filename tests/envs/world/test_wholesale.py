@@ -12,7 +12,7 @@ import pytest
 from ebbflow.configs.load import load_model
 from ebbflow.envs.world.build import build_scenario, load_settings
 from ebbflow.envs.world.calendar import StepTimes
-from ebbflow.envs.world.fit import fit_day_ahead, fit_files, fit_real_time
+from ebbflow.envs.world.fit import fit_day_ahead, fit_real_time
 from ebbflow.envs.world.issued import HISTORY_DAYS, DailyPrices, issue
 from ebbflow.envs.world.wholesale import Market, draw_day_ahead, draw_deviation
 
@@ -169,14 +169,11 @@ def test_the_committed_texan_figures_are_those_of_the_file() -> None:
 
 @pytest.mark.skipif(not DATA.exists(), reason="the real files are not beside the project")
 def test_the_committed_deviation_is_that_of_the_californian_pair() -> None:
-    pair = fit_files(
-        str(DATA / "caiso_sp15_da_2025.csv.gz"),
-        str(DATA / "caiso_sp15_rt_2025.csv.gz"),
-        timezone="America/Los_Angeles",
-        least_usd_per_kwh=0.005,
-    )
+    from ebbflow.envs.world.files import read_prices
+    from ebbflow.envs.world.fit_files import five_minute_pairs
+
+    pair = [read_prices(DATA / f"caiso_sp15_{kind}_2025.csv.gz") for kind in ("da", "rt")]
+    fitted = fit_real_time(*five_minute_pairs(*pair), least_usd_per_kwh=0.005)
     committed = market().deviation
-    for name, value in pair.real_time.items():
+    for name, value in fitted.items():
         assert value == pytest.approx(getattr(committed, name), rel=0.01), name
-    assert "[deviation]" in pair.toml()
-    assert "2025-08-31" in pair.source
