@@ -190,7 +190,12 @@ class ArrayEngine:
         eta_c = o.where(p.plugged, p.charge_efficiency, capacity)
         eta_d = o.where(p.plugged, p.discharge_efficiency, capacity)
         setpoint = self._port.offered_power(
-            setpoint_kw, p.max_charge_kw, p.max_discharge_kw, p.min_charge_kw, p.min_discharge_kw, p.step_kw,
+            setpoint_kw,
+            p.max_charge_kw,
+            p.max_discharge_kw,
+            p.min_charge_kw,
+            p.min_discharge_kw,
+            p.step_kw,
             self._terms.rounding,
         )
         setpoint = o.where(p.plugged, setpoint, setpoint * 0)

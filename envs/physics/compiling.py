@@ -10,7 +10,7 @@ from typing import Any
 
 import numba
 
-_SOURCES = ("*.py", "physics/*.py", "safety/*.py")
+_SOURCES = ("*.py", "physics/*.py", "safety/*.py", "encoding/*.py")
 
 
 def _digest() -> str:

@@ -128,9 +128,7 @@ def settle(b, n, s, days, state, money, terms, change):
         after_h = max(state.said_depart_step[b, n] - terms.n_steps, 0) * terms.step_h
         # Without a reading nobody could have known that the car was below its minimum.
         floor = p.min_soc[b, n] if days.stays.soc_known[j] else 0.0
-        target = end_target(
-            state.target_soc[b, n], floor, after_h, power, capacity, taper, accept, eta, loss
-        )
+        target = end_target(state.target_soc[b, n], floor, after_h, power, capacity, taper, accept, eta, loss)
         asked = min(asked, capacity * (target - arrived))
         energy = end_energy(arrived, soc, state.target_soc[b, n], capacity, eta)
         change[b, Account.END_VALUE_USD] -= days.end_value_usd_per_kwh[d, days.site_tariff[s]] * energy

@@ -76,7 +76,9 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         return where(step_kw > zero, steps * safe, power_kw)
 
     @compile_
-    def offered_power(setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw, rounding):
+    def offered_power(
+        setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw, rounding
+    ):
         """What the charger makes of a set-point: clipped, on its current step, below its minimum a pause."""
         up = floor_to_step(minimum(maximum(setpoint_kw, zero), max_charge_kw), step_kw, rounding)
         up = where(up * (one + rounding) < min_charge_kw, zero, up)

@@ -39,7 +39,12 @@ def make_car_model(
     where, minimum, maximum = ops.where, ops.minimum, ops.maximum
     zero, one, tiny_soc, tiny_h = (ops.number(x) for x in (0.0, 1.0, TINY_SOC, TINY_HOURS))
     full = ops.number(FULL_SOC)
-    full_power, taper_start, time_to, latest_start = port.full_power, port.taper_start, port.time_to, port.latest_start
+    full_power, taper_start, time_to, latest_start = (
+        port.full_power,
+        port.taper_start,
+        port.time_to,
+        port.latest_start,
+    )
     power_to_reach, ceil_to_step, floor_to_step, discharge = (
         port.power_to_reach, port.ceil_to_step, port.floor_to_step, port.discharge,
     )  # fmt: skip
@@ -72,7 +77,9 @@ def make_car_model(
         return where(room, max_charge_kw, zero)
 
     @compile_
-    def floor_after(target_soc, hours_left, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw):
+    def floor_after(
+        target_soc, hours_left, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw
+    ):
         """Least SoC at the end of the step from which full power still reaches the target in `hours_left`."""
         battery_kw = full_power(max_charge_kw, accept_kw, efficiency, loss_kw)
         knee = taper_start(battery_kw, accept_kw, taper_soc)
@@ -102,7 +109,9 @@ def make_car_model(
     ):  # fmt: skip
         """Hours at full power to the target after a step of export."""
         after, _ = discharge(soc, export_kw, step_h, capacity_kwh, discharge_efficiency, loss_kw, zero)
-        return hours_to(target_soc, after, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw)
+        return hours_to(
+            target_soc, after, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw
+        )
 
     @compile_
     def mandatory(
@@ -114,7 +123,14 @@ def make_car_model(
         Rounded up to the minimum current and to the charger's step; below `min_soc` a car charges at once.
         """
         after = floor_after(
-            target_soc, need_h - progress_h, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw
+            target_soc,
+            need_h - progress_h,
+            max_charge_kw,
+            capacity_kwh,
+            taper_soc,
+            accept_kw,
+            efficiency,
+            loss_kw,
         )
         after = where(progress_h > tiny_h, minimum(after, target_soc), zero)
         after = where(known & (soc < min_soc), maximum(after, minimum(min_soc, target_soc)), after)

@@ -17,9 +17,13 @@ plan_soc, plan_target, hours_to, can_charge = _car.plan_soc, _car.plan_target, _
 can_export, hours_after_export, mandatory = _car.can_export, _car.hours_after_export, _car.mandatory
 floor_to_step, ceil_to_step = _port.floor_to_step, _port.ceil_to_step
 
-NOT_FINITE, BOX, NO_EXPORT, RESERVE = (int(r) for r in (Reason.NOT_FINITE, Reason.BOX, Reason.NO_EXPORT, Reason.RESERVE))
+NOT_FINITE, BOX, NO_EXPORT, RESERVE = (
+    int(r) for r in (Reason.NOT_FINITE, Reason.BOX, Reason.NO_EXPORT, Reason.RESERVE)
+)
 DEPARTURE, LOOK_AHEAD, MIN_SOC = (int(r) for r in (Reason.DEPARTURE, Reason.LOOK_AHEAD, Reason.MIN_SOC))
-REFILL, EXPORT_LIMIT, IMPORT_LIMIT = (int(r) for r in (Reason.REFILL, Reason.EXPORT_LIMIT, Reason.IMPORT_LIMIT))
+REFILL, EXPORT_LIMIT, IMPORT_LIMIT = (
+    int(r) for r in (Reason.REFILL, Reason.EXPORT_LIMIT, Reason.IMPORT_LIMIT)
+)
 MINIMUM, OVERRIDE = int(Reason.MINIMUM), int(Reason.OVERRIDE)
 
 REFILL_STEPS = 6
@@ -58,8 +62,12 @@ def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
             continue
         known = p.soc[b, n] == p.soc[b, n]
         soc[m] = plan_soc(p.soc[b, n], known, p.need_kwh[b, n], p.capacity_kwh[b, n])
-        target[m] = plan_target(p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n])
-        top[m] = can_charge(p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], p.max_charge_kw[b, n])
+        target[m] = plan_target(
+            p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n]
+        )
+        top[m] = can_charge(
+            p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], p.max_charge_kw[b, n]
+        )
         cars.port[m] = n
         cars.site[m] = port_site[n]
         cars.feeder[m] = limits.site_feeder[port_site[n]]
@@ -99,7 +107,9 @@ def box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, wh
                 why[i] |= MINIMUM
             continue
         known = p.soc[b, n] == p.soc[b, n]
-        allowed = known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
+        allowed = (
+            known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
+        )
         most = can_export(
             allowed, soc[i], target[i], (cars.left[i] - 1) * step_h, step_h, p.reserve_soc[b, n], p.min_soc[b, n],
             p.max_discharge_kw[b, n], p.min_discharge_kw[b, n], p.step_kw[b, n], p.discharge_efficiency[b, n],
@@ -238,14 +248,21 @@ def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order,
         more = min(min(cars.power[i] * min(need[i], 1.0), top[i]) - must[i], extra)
         if more <= 0.0:
             continue
-        raised = min(max(ceil_to_step(must[i] + more, ports.step_kw[b, n], limits.rounding), ports.min_charge_kw[b, n]), top[i])
+        raised = min(
+            max(
+                ceil_to_step(must[i] + more, ports.step_kw[b, n], limits.rounding), ports.min_charge_kw[b, n]
+            ),
+            top[i],
+        )
         extra -= raised - must[i]
         must[i] = raised
         why[i] |= LOOK_AHEAD
 
 
 @kernel
-def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why):
+def share_imports(
+    b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why
+):
     """Give the import limits to the mandatory power by least laxity, then to the elective by least economic laxity.
 
     Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.

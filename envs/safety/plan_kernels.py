@@ -78,7 +78,10 @@ scratch = kernel(scratch)
 def site_room(b, s, h, limits, headroom, arrivals):
     """kW that site `s` can give its cars in step `h` from now; the margins are the reserve's."""
     k = limits.site_limit.start[b] + h
-    room = limits.site_limit.values[limits.site_limit.row[b], s, k] - limits.site_load.values[limits.site_load.row[b], s, k]
+    room = (
+        limits.site_limit.values[limits.site_limit.row[b], s, k]
+        - limits.site_load.values[limits.site_load.row[b], s, k]
+    )
     room = max(room, 0.0) * headroom
     if arrivals > 0.0 and limits.site_expected.shape[3] > 0:
         hour = min(limits.expected_hour[b], limits.site_expected.shape[2] - 1)
@@ -92,7 +95,10 @@ def site_room(b, s, h, limits, headroom, arrivals):
 def feeder_room(b, f, h, limits, headroom, arrivals):
     """kW that feeder `f` can give its cars in step `h` from now."""
     k = limits.feeder_limit.start[b] + h
-    room = limits.feeder_limit.values[limits.feeder_limit.row[b], f, k] - limits.feeder_load.values[limits.feeder_load.row[b], f, k]
+    room = (
+        limits.feeder_limit.values[limits.feeder_limit.row[b], f, k]
+        - limits.feeder_load.values[limits.feeder_load.row[b], f, k]
+    )
     room = max(room, 0.0) * headroom
     if arrivals > 0.0 and limits.feeder_expected.shape[3] > 0:
         hour = min(limits.expected_hour[b], limits.feeder_expected.shape[2] - 1)

@@ -1,0 +1,191 @@
+"""The encoder in array form, for NumPy (the reference, and what serving runs) and torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..physics.backends import ROUNDING, operations
+from ..safety.car import car_model
+from ..snapshot import Snapshot
+from .features import port_features
+from .fields import (
+    DAY_H,
+    DEMAND_SCALE,
+    EMISSION_SCALE,
+    HEADROOM_EVERY_H,
+    HEADROOM_POINTS,
+    OUTLOOK_HOURS,
+    PRICE_SCALE,
+    RATE_SCALE,
+)
+
+
+class ArrayCoder:
+    """Encodes snapshots by array operations."""
+
+    def __init__(self, backend: str) -> None:
+        self._ops, self._car, self._features = operations(backend), car_model(backend), port_features(backend)
+        self._torch = backend == "torch"
+
+    def ports(self, snapshot: Snapshot) -> Any:
+        """Port features (B, N, K)."""
+        o, p, car, s = self._ops, snapshot.ports, self._car, snapshot.sites
+        here, one = p.plugged, p.capacity_kwh * 0 + 1
+
+        def filled(column: Any, value: float) -> Any:
+            """Harmless numbers for empty ports: the formulas divide by them."""
+            return o.where(here, column, one * value)
+
+        known = p.soc == p.soc
+        capacity, taper, accept = (
+            filled(p.capacity_kwh, 1),
+            filled(p.taper_soc, 0.5),
+            filled(p.battery_accept_kw, 1),
+        )
+        eta, eta_out = filled(p.charge_efficiency, 1), filled(p.discharge_efficiency, 1)
+        curve = (capacity, taper, accept, eta, p.fixed_loss_kw)
+        soc = car.plan_soc(p.soc, known, p.need_kwh, capacity)
+        target = car.plan_target(p.soc, known, p.target_soc, p.charge_limit_soc, p.min_soc)
+        top = car.can_charge(p.soc, known, p.need_kwh, p.charge_limit_soc, p.max_charge_kw)
+        need_h = car.hours_to(target, soc, p.max_charge_kw, *curve)
+        steps = p.steps_left
+        allowed = known & p.export_consent & (steps > 0) & (p.max_discharge_kw > 0)
+        export = car.can_export(
+            allowed, soc, target, (steps - 1) * snapshot.step_h * one, snapshot.step_h, p.reserve_soc, p.min_soc,
+            p.max_discharge_kw, p.min_discharge_kw, p.step_kw, eta_out, p.max_charge_kw, *curve,
+            ROUNDING["float64" if p.soc.dtype.itemsize == 8 else "float32"],
+        )  # fmt: skip
+        at = o.minimum(o.maximum(steps, 1), snapshot.horizon) - 1
+        site, tariff = snapshot.port_site, s.tariff[snapshot.port_site]
+        slots, cheapest, cheapest_at, best = self._price_tables(snapshot, tariff, at)
+        load = s.net_load_kw[:, site]
+        cars = self._on_sites(snapshot, p.max_charge_kw)[:, site]
+        last = o.where(p.last_setpoint_kw == p.last_setpoint_kw, p.last_setpoint_kw, one * 0)
+        c = snapshot.context
+        values = self._features(
+            soc, known, target, need_h, steps * snapshot.step_h * one, top, export, capacity, p.charge_limit_soc,
+            p.reserve_soc, p.min_soc, p.max_charge_kw, slots, need_h / snapshot.step_h, at + one,
+            c.import_price_now_usd_per_kwh[:, tariff], cheapest, cheapest_at * snapshot.step_h,
+            c.export_price_now_usd_per_kwh[:, tariff], best, last, s.import_limit_kw.now()[:, site] - load, load,
+            s.peak_kw[:, site] - load, cars, s.demand_rate_usd_per_kw[:, site], p.override * one,
+        )  # fmt: skip
+        return self._stack([o.where(here, value * one, one * 0) for value in values])
+
+    def _stack(self, columns: list[Any]) -> Any:
+        if self._torch:
+            import torch
+
+            return torch.stack(columns, -1).to(torch.float32)
+        return np.stack(columns, -1).astype(np.float32)
+
+    def _on_sites(self, snapshot: Snapshot, values: Any) -> Any:
+        """Sum of a port column by site (B, S)."""
+        total = snapshot.sites.net_load_kw * 0
+        if self._torch:
+            return total.index_add(1, snapshot.port_site, values)
+        np.add.at(total, (slice(None), snapshot.port_site), values)
+        return total
+
+    def _price_tables(self, snapshot: Snapshot, tariff: Any, at: Any) -> tuple[Any, Any, Any, Any]:
+        """Steps at or below the price now, cheapest price and its step, best export, over each stay (B, N)."""
+        buy, sell = snapshot.import_price_window(), snapshot.export_price_window()
+        index = at[..., None]
+        if self._torch:
+            import torch
+
+            below = (buy <= buy[..., :1]).to(buy.dtype).cumsum(-1)
+            low, low_at = torch.cummin(buy, -1)
+            # torch names the last of equal minima; the first is wanted.
+            first = (buy[..., None, :] <= low[..., :, None]).to(torch.int8).argmax(-1)
+            tables = (below, low, first.to(buy.dtype), torch.cummax(sell, -1).values)
+            return tuple(table.gather(-1, index)[..., 0] for table in tables)  # type: ignore[return-value]
+        below = np.cumsum(buy <= buy[..., :1], -1).astype(buy.dtype)
+        low = np.minimum.accumulate(buy, -1)
+        fell = np.concatenate([np.zeros_like(buy[..., :1], bool), low[..., 1:] < low[..., :-1]], -1)
+        low_at = np.maximum.accumulate(fell * np.arange(buy.shape[-1]), -1).astype(buy.dtype)
+        tables = (below, low, low_at, np.maximum.accumulate(sell, -1))
+        return tuple(np.take_along_axis(table, index, -1)[..., 0] for table in tables)  # type: ignore[return-value]
+
+    def context(self, snapshot: Snapshot, ports: Any) -> Any:
+        """Context features (B, M); `ports` are the port features of the same snapshot."""
+        o, c, s, f = self._ops, snapshot.context, snapshot.sites, snapshot.feeders
+        p, horizon, per_hour = snapshot.ports, snapshot.horizon, round(1 / snapshot.step_h)
+        one = s.net_load_kw[:, 0] * 0 + 1
+        xp = _library(self._torch)
+        angle = 2 * math.pi * c.seconds_of_day * one / 86400
+        emissions = c.emissions_now_kg_per_kwh
+        known = emissions == emissions
+        needed = self._needed_share(snapshot)
+        columns = [
+            xp.sin(angle), xp.cos(angle), (c.weekday >= 5) * one, snapshot.step_h * one,
+            p.plugged.sum(1) * one / snapshot.n_ports, needed,
+            _clip(o, c.price_known_steps * one / horizon, 0, 1),
+            _clip(o, s.demand_rate_usd_per_kw.mean(1) / DEMAND_SCALE, 0, 2),
+            o.where(known, _clip(o, emissions / EMISSION_SCALE, 0, 2), one * 0), known * one,
+        ]  # fmt: skip
+        columns += self._event_columns(snapshot, one)
+        cars = o.maximum(p.max_charge_kw.sum(1), 1.0)
+        at = [min(i * HEADROOM_EVERY_H * per_hour, horizon - 1) for i in range(HEADROOM_POINTS)]
+        limit, load = f.import_limit_kw.window(horizon), f.net_load_forecast_kw.window(horizon)
+        rooms = [(limit[:, :, h] - (load[:, :, h] if h else f.net_load_kw)).sum(1) / cars for h in at]
+        columns += [_clip(o, room, -2, 2) for room in rooms]
+        for outlook, now in (
+            (c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh),
+            (c.export_price_usd_per_kwh, c.export_price_now_usd_per_kwh),
+        ):
+            window = outlook.window(horizon)
+            hours = [min(i * per_hour, horizon - 1) for i in range(OUTLOOK_HOURS)]
+            columns += [_squash(o, (window[:, :, h] if h else now).mean(1), PRICE_SCALE) for h in hours]
+        return self._stack([column * one for column in columns])
+
+    def _needed_share(self, snapshot: Snapshot) -> Any:
+        o, p, car = self._ops, snapshot.ports, self._car
+        one = p.capacity_kwh * 0 + 1
+        known = p.soc == p.soc
+        capacity = o.where(p.plugged, p.capacity_kwh, one)
+        soc = car.plan_soc(p.soc, known, p.need_kwh, capacity)
+        target = car.plan_target(p.soc, known, p.target_soc, p.charge_limit_soc, p.min_soc)
+        hours = car.hours_to(
+            target, soc, p.max_charge_kw, capacity, o.where(p.plugged, p.taper_soc, one * 0.5),
+            o.where(p.plugged, p.battery_accept_kw, one), o.where(p.plugged, p.charge_efficiency, one),
+            p.fixed_loss_kw,
+        )  # fmt: skip
+        needed = o.where(p.plugged, hours, one * 0).sum(1)
+        left = o.where(p.plugged, o.maximum(p.steps_left, 1) * snapshot.step_h * one, one * 0).sum(1)
+        return _clip(o, needed / o.maximum(left, 1e-9), 0, 2)
+
+    def _event_columns(self, snapshot: Snapshot, one: Any) -> list[Any]:
+        o, e, step_h = self._ops, snapshot.context.events, snapshot.step_h
+        wide = e.rate_usd_per_kwh * 0
+        told = e.known & (e.end_step > 0)
+        running, coming = told & (e.start_step <= 0), told & (e.start_step > 0)
+
+        def most(values: Any) -> Any:
+            return values.max(1).values if self._torch else values.max(1)
+
+        rate = most(o.where(told, e.rate_usd_per_kwh, wide))
+        ends = most(o.where(running, e.end_step * step_h + wide, wide))
+        starts = -most(o.where(coming, -(e.start_step * step_h + wide), wide - DAY_H))
+        return [
+            most(running * 1.0) * one, _squash(o, o.maximum(rate, 0.0), RATE_SCALE), _clip(o, starts / DAY_H, 0, 1),
+            _clip(o, ends / DAY_H, 0, 1), most((told & e.pays_export) * 1.0) * one,
+        ]  # fmt: skip
+
+
+def _library(torch_wanted: bool) -> Any:
+    if torch_wanted:
+        import torch
+
+        return torch
+    return np
+
+
+def _clip(o: Any, x: Any, low: float, high: float) -> Any:
+    return o.minimum(o.maximum(x, low), high)
+
+
+def _squash(o: Any, x: Any, scale: float) -> Any:
+    return x / (scale + o.maximum(x, -x))

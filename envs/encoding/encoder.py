@@ -1,0 +1,86 @@
+"""`encode(snapshot)`: the only way from what is known to what a policy sees."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..physics.backends import ROUNDING
+from ..physics.engines import Team
+from ..snapshot import Snapshot
+from .fields import CONTEXT_WIDTH, PORT_WIDTH
+
+
+class Observation(NamedTuple):
+    """What a policy sees, float32, finite, within the bounds of the field table."""
+
+    ports: Any  # (B, N, K), zeros where no car is
+    context: Any  # (B, M)
+    mask: Any  # (B, N), 1 where a car is
+
+
+class Encoder(Protocol):
+    """Encodes snapshots."""
+
+    def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
+        """Observation of `snapshot`, written into `out` where given."""
+        ...
+
+
+def make_encoder(backend: str = "numpy", threads: int = 1) -> Encoder:
+    """The encoder of a back end: `numpy` (the reference), `numba` or `torch`.
+
+    Raises:
+        ValueError: no such back end.
+    """
+    if backend == "numba":
+        return CompiledEncoder(threads)
+    if backend in ("numpy", "torch"):
+        return ArrayEncoder(backend)
+    raise ValueError(f"back end is {backend!r}; choose one of numpy, numba, torch")
+
+
+class ArrayEncoder:
+    """Array operations; see `arrays`."""
+
+    def __init__(self, backend: str) -> None:
+        from .arrays import ArrayCoder
+
+        self._coder = ArrayCoder(backend)
+
+    def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
+        ports = self._coder.ports(snapshot)
+        mask = snapshot.ports.plugged * ports[..., 0] * 0 + snapshot.ports.plugged
+        made = Observation(ports, self._coder.context(snapshot, ports), mask)
+        if out is None:
+            return made
+        for target, source in zip(out, made, strict=True):
+            target[...] = source
+        return out
+
+
+class CompiledEncoder:
+    """Numba loops over worlds; see `kernels`."""
+
+    def __init__(self, threads: int) -> None:
+        from . import kernels
+
+        self._kernels, self._team = kernels, Team(threads)
+
+    def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
+        b, n = snapshot.n_worlds, snapshot.n_ports
+        if out is None:
+            shapes = ((b, n, PORT_WIDTH), (b, CONTEXT_WIDTH), (b, n))
+            out = Observation(*(np.empty(shape, np.float32) for shape in shapes))
+        target = out
+        rounding = ROUNDING[str(snapshot.ports.soc.dtype)]
+
+        def part(lo: int, hi: int) -> None:
+            self._kernels.encode(
+                lo, hi, snapshot.ports, snapshot.port_site, snapshot.sites, snapshot.feeders, snapshot.context,
+                snapshot.step_h, snapshot.horizon, rounding, target.ports, target.context, target.mask,
+            )  # fmt: skip
+
+        self._team.share(part, b)
+        return target
