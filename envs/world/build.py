@@ -199,28 +199,32 @@ def _emissions(world: World, times: StepTimes, streams: DayStreams) -> tuple[Emi
 
 
 def _provenance(world: World, streams: DayStreams, split: str) -> dict[str, str]:
-    sources = world.sources
-    tables = [sources.prices, sources.export_prices]
-    prices = "; ".join(table.description for table in tables if table is not None)
-    if sources.prices is not None and not all(t.needs_wholesale for t in world.tariffs):
-        prices += (
-            "; in place of the tariff's own prices, for import and, without an export file, export alike"
-        )
     market = f"generated, {world.market.name}: {world.market.source}" if world.follows_market else "by tariff"
     return {
         "draw": f"seed {streams.seed}, split {split}, day {streams.day}",
         "tariffs": "; ".join(f"{t.name}, effective {t.effective}: {t.source}" for t in world.tariffs),
-        "prices": prices or market,
+        "prices": _price_sentence(world) or market,
     }
+
+
+def _price_sentence(world: World) -> str:
+    """The price files, what they stand for, and whose dates the days have; empty without files."""
+    s, sources = world.settings, world.sources
+    said = [t.description for t in (sources.prices, sources.export_prices) if t is not None]
+    if sources.prices is not None and not all(t.needs_wholesale for t in world.tariffs):
+        said.append("in place of the tariff's own prices, for import and, without an export file, for export")
+    dates = sources.price_dates
+    if dates and not s.period_first <= dates[0] <= s.period_last:
+        said.append(f"on the file's own dates, as it holds none from {s.period_first} to {s.period_last}")
+    return "; ".join(said)
 
 
 @lru_cache(maxsize=POOLS)
 def _pool(world: World, seed: int, weekday: int) -> ReferencePool:
     """Other days of that weekday, drawn once."""
     s = world.settings
-    start = datetime(
-        2024, 1, 8 + weekday, s.start_hour, tzinfo=world.zone
-    )  # a week without a change of clocks
+    # The second week of 2024: a Monday first, and no change of clocks.
+    start = datetime(2024, 1, 8 + weekday, s.start_hour, tzinfo=world.zone)
     times = StepTimes(start, s.interval_minutes, s.n_times)
     size = range(pool_size(s.n_sites, s.n_steps))
     days = [_draw_day(world, DayStreams(seed, REFERENCE_SPLIT, 7 * d + weekday), times) for d in size]

@@ -77,7 +77,8 @@ class BehaviourSettings(Section):
     sessions_per_port_day: Annotated[float, Field(ge=0.0, le=6.0)] = 0.8
     weekend_sessions_per_port_day: Annotated[float, Field(ge=0.0, le=6.0)] = 0.8
     misreport: Literal["off", "acn"] = "off"
-    claimed_share: Share = 1.0  # drivers who say anything; the others get the defaults
+    # Drivers who say anything, and under `acn` no more than in the profile; the others get the defaults.
+    claimed_share: Share = 1.0
     default_stay_h: Positive = 8.0
     default_target_soc: Annotated[float, Field(gt=0.0, le=0.995)] = 0.8
 

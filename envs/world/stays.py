@@ -170,6 +170,7 @@ def _said(
         said, asked = facts.said_depart, facts.asked_kwh * need.per_metered_kwh
         silent = silent | np.isnan(said) | np.isnan(asked)
     elif behaviour.misreport == "acn":
+        silent = silent | (facts.driver[:, 5] >= profile.claimed_share)
         said = said + np.floor(departure_error_h(profile, facts.driver[:, 3]) / step_h)
         asked = need.energy_kwh + request_excess_kwh(profile, facts.driver[:, 4])
     asked = np.where(

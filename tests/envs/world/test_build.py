@@ -278,6 +278,15 @@ def test_misreport_changes_what_is_said_and_not_what_happens() -> None:
     assert true_room == pytest.approx(clean.stays.asked_kwh, abs=1e-6)
 
 
+def test_some_drivers_of_the_misreport_say_nothing() -> None:
+    preset = load_settings("depot-workplace", ["behaviour.misreport=acn", "behaviour.default_stay_h=5"])
+    days = [build_scenario(preset, seed=0, day=d).stays for d in range(80)]
+    target = np.concatenate([d.target_soc for d in days])
+    length = np.concatenate([d.said_depart_step - d.arrive_step for d in days])
+    silent = np.isclose(target, 0.8) & (length == 20)
+    assert silent.mean() == pytest.approx(0.03, abs=0.02)
+
+
 def test_silent_drivers_get_the_defaults() -> None:
     overrides = [
         "behaviour.claimed_share=0.0",

@@ -42,6 +42,7 @@ def test_prices_of_a_file_are_billed_at_their_hours(tmp_path: Path) -> None:
     )
     assert (scenario.export_price_usd_per_kwh == scenario.import_price_usd_per_kwh).all()
     assert "p.csv" in scenario.provenance["prices"]
+    assert "holds none from 2026-01-01" in scenario.provenance["prices"]
     assert scenario.highest_price_usd_per_kwh == pytest.approx(0.724)
 
 
