@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..safety.projection import Reserve
 from ..world.bank import Bank, pack
 from ..world.scenario import Scenario
 from ..world.settings import ScenarioSettings
+
+if TYPE_CHECKING:
+    from ..world.sources import ScenarioFiles
 
 Source = str | Path | ScenarioSettings | Scenario | Sequence[Scenario] | Bank
 """A preset's name, a settings file, a saved day (`.npz`), settings, a day, several, or a packed bank."""
@@ -72,6 +75,7 @@ class FreshDays:
     scenario_seed: int
     split: str
     dtype: str
+    files: ScenarioFiles | None = None
     n_days: int = FRESH_DAYS
 
     @property
@@ -86,15 +90,19 @@ class FreshDays:
         from ..world.build import build_scenario
 
         _check_day(day, self.n_days)
-        drawn = build_scenario(self.settings, seed=self.scenario_seed, day=day, split=self.split)
+        drawn = build_scenario(
+            self.settings, seed=self.scenario_seed, day=day, split=self.split, files=self.files
+        )
         return pack([drawn], self.dtype), 0
 
     def stored(self, count: int) -> StoredDays:
         """Days `0 .. count - 1`, drawn now."""
-        bank = draw_bank(
-            self.settings, range(count), seed=self.scenario_seed, split=self.split, dtype=self.dtype
-        )
-        return StoredDays(bank, self.reserve)
+        from ..world.build import build_bank_days
+
+        if count < 1:
+            raise ValueError(f"{count} days asked for; a bank needs at least 1")
+        drawn = build_bank_days(self.settings, self.scenario_seed, range(count), self.split, self.files)
+        return StoredDays(pack(list(drawn), self.dtype), self.reserve)
 
 
 def open_days(
@@ -104,6 +112,7 @@ def open_days(
     scenario_seed: int = 0,
     split: str = "train",
     bank_days: int | None = None,
+    files: ScenarioFiles | None = None,
     dtype: str = "float64",
 ) -> Days:
     """The days of `scenario`.
@@ -114,6 +123,7 @@ def open_days(
         scenario_seed: the seed of the preset's days.
         split: `train`, `validation` or `test`, which never share a day.
         bank_days: draw days `0 .. bank_days - 1` now, None: each at its reset.
+        files: real sessions, prices, emissions or load instead of drawn ones.
         dtype: precision of the world's arrays.
 
     Raises:
@@ -123,37 +133,16 @@ def open_days(
         scenario = Scenario.load(scenario)
     if isinstance(scenario, str | Path | ScenarioSettings):
         settings = _settings(scenario, overrides)
-        fresh = FreshDays(settings, scenario_seed, split, dtype)
+        fresh = FreshDays(settings, scenario_seed, split, dtype, files)
         return fresh if bank_days is None else fresh.stored(bank_days)
-    if overrides or bank_days is not None:
+    if overrides or bank_days is not None or files is not None:
         raise ValueError(
-            f"overrides {list(overrides)} and bank_days {bank_days} belong to a preset or a settings file; "
-            "days that are given whole are played as they are"
+            f"overrides {list(overrides)}, bank_days {bank_days} and files {files} belong to a preset or a "
+            "settings file; days that are given whole are played as they are"
         )
     if isinstance(scenario, Bank):
         return StoredDays(scenario)
     return StoredDays(pack([scenario] if isinstance(scenario, Scenario) else scenario, dtype))
-
-
-def draw_bank(
-    settings: ScenarioSettings,
-    days: Sequence[int],
-    *,
-    seed: int = 0,
-    split: str = "train",
-    dtype: str = "float64",
-    track: Callable[[Iterable[Scenario]], Iterable[Scenario]] = iter,
-) -> Bank:
-    """Draw and pack the days `days` of a split; `track` may wrap the days to show progress.
-
-    Raises:
-        ValueError: no day is asked for.
-    """
-    from ..world.build import build_bank_days
-
-    if not days:
-        raise ValueError(f"{len(days)} days asked for; a bank needs at least 1")
-    return pack(list(track(build_bank_days(settings, seed, days, split))), dtype)
 
 
 def draw_day(days: Days, rng: np.random.Generator) -> int:

@@ -11,6 +11,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from ..safety.projection import Reserve
+from ..world.sources import ScenarioFiles
 from .days import Source, draw_day, open_days, reset_option
 from .fleet import ACCOUNTS, Fleet
 from .record import Recorder
@@ -78,6 +79,7 @@ class FleetEnv(gymnasium.Env[Obs, FloatArray]):
     - `overrides`: settings of the preset, `"dotted.key=value"` each.
     - `scenario_seed`, `split`: which days; `train`, `validation` and `test` never share one.
     - `bank_days`: draw so many days beforehand and take resets from them; None: a fresh day at each reset.
+    - `files`: real sessions, prices, emissions or load (`ScenarioFiles`) instead of drawn ones.
     - `backend`: `numba`, `numpy`, or `auto` (Numba where it is installed).
     - `dtype`: of the world's arrays, `float64` or `float32`.
     - `reserve`: what the projection keeps back for the unknown; None: the preset's.
@@ -98,6 +100,7 @@ class FleetEnv(gymnasium.Env[Obs, FloatArray]):
         scenario_seed: int = 0,
         split: str = "train",
         bank_days: int | None = None,
+        files: ScenarioFiles | None = None,
         backend: str = "auto",
         dtype: str = "float64",
         reserve: Reserve | None = None,
@@ -106,7 +109,13 @@ class FleetEnv(gymnasium.Env[Obs, FloatArray]):
         check_render_mode(render_mode)
         self.render_mode = render_mode
         self._days = open_days(
-            scenario, overrides, scenario_seed=scenario_seed, split=split, bank_days=bank_days, dtype=dtype
+            scenario,
+            overrides,
+            scenario_seed=scenario_seed,
+            split=split,
+            bank_days=bank_days,
+            files=files,
+            dtype=dtype,
         )
         self._fleet = Fleet(1, backend=backend, reserve=reserve or self._days.reserve)
         self._running = False

@@ -99,7 +99,7 @@ class Fleet:
 
     def step(self, action: Array) -> Step:
         """Turn shares (B, N) into power, project it and advance every world by one step."""
-        requested = requested_power(self.snapshot, action)
+        requested = requested_power(self.snapshot, action, self.backend, self.threads)
         applied = self._projector.project(self.snapshot, requested).applied_kw
         change = self.simulator.step(applied)
         self._snapshot = None

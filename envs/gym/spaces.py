@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from ..encoding import CONTEXT_FIELDS, PORT_FIELDS, Field, Observation
+from ..encoding import CONTEXT_FIELDS, PORT_FIELDS, Observation, bounds
 
 Obs = dict[str, NDArray[np.float32]]
 
 RENDER_MODES = ("rgb_array",)
 
 
-def bounds(fields: Sequence[Field]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lower and upper bound of every column, each `(K,)`."""
-    low = [field.low for field in fields for _ in range(field.width)]
-    high = [field.high for field in fields for _ in range(field.width)]
-    return np.array(low, np.float32), np.array(high, np.float32)
-
-
 def observation_space(n_ports: int) -> spaces.Dict[Any]:
     """`ports` (N, K), `context` (M,) and `mask` (N,), float32, with the fields' stated bounds."""
-    low, high = (np.tile(bound, (n_ports, 1)) for bound in bounds(PORT_FIELDS))
-    context_low, context_high = bounds(CONTEXT_FIELDS)
+    low, high = (np.tile(np.array(b, np.float32), (n_ports, 1)) for b in bounds(PORT_FIELDS))
+    context_low, context_high = (np.array(b, np.float32) for b in bounds(CONTEXT_FIELDS))
     return spaces.Dict(
         {
             "ports": spaces.Box(low, high, dtype=np.float32),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..encoding import Observation
 from ..safety.projection import Reserve
+from ..world.sources import ScenarioFiles
 from .days import FreshDays, Source, draw_day, open_days, reset_option
 from .fleet import ACCOUNTS, Fleet, Step, usable_cores
 from .record import Recorder
@@ -68,6 +69,7 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         scenario_seed: int = 0,
         split: str = "train",
         bank_days: int | None = None,
+        files: ScenarioFiles | None = None,
         backend: str = "auto",
         dtype: str = "float64",
         reserve: Reserve | None = None,
@@ -80,7 +82,13 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
             raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
         check_render_mode(render_mode)
         days = open_days(
-            scenario, overrides, scenario_seed=scenario_seed, split=split, bank_days=bank_days, dtype=dtype
+            scenario,
+            overrides,
+            scenario_seed=scenario_seed,
+            split=split,
+            bank_days=bank_days,
+            files=files,
+            dtype=dtype,
         )
         self._days = days.stored(BANK_DAYS) if isinstance(days, FreshDays) else days
         self.num_envs, self.copy, self.render_mode = num_envs, copy, render_mode
