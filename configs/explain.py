@@ -16,8 +16,9 @@ def explanation(error: BaseException) -> str | None:
 
     if isinstance(error, ModuleNotFoundError):
         return missing_extra(error.name or "")
-    if isinstance(error, _FILE_ERRORS) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, _FILE_ERRORS):
+        # A loader of ours says it in a sentence of its own; the operating system gives name and reason apart.
+        return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, ZoneInfoNotFoundError):
         return f"{error.args[0]}; check the name, or install the time zones: pip install tzdata"
     if isinstance(error, ValueError):
