@@ -21,7 +21,7 @@ from .stays import battery_power_kw
 POOL_DAYS = 30
 COMPARABLE_DAYS = 10  # averaged for a baseline
 POOL_CELLS = 4_000_000  # a large fleet draws fewer days, at least COMPARABLE_DAYS
-PEAK_SEARCH_STEPS = 40
+PEAK_SEARCH_STEPS = 30
 
 
 @dataclass(frozen=True)

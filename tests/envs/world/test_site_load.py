@@ -109,3 +109,11 @@ def test_without_emissions_there_is_no_number() -> None:
     scenario = build_scenario(load_settings("home-texas"), seed=0, day=0)
     assert np.isnan(scenario.emissions_kg_per_kwh).all()
     assert scenario.emissions_issued_kg_per_kwh.shape == (96, 0)
+
+
+def test_a_last_site_with_fewer_ports_has_a_smaller_panel() -> None:
+    uneven = ["ports=10", "fleet.ports_per_site=4"]
+    scenario = build_scenario(load_settings("depot-workplace", uneven), seed=0, day=0)
+    assert scenario.port_site.tolist() == [0] * 4 + [1] * 4 + [2] * 2
+    assert scenario.site_import_limit_kw[:, 0] == pytest.approx([17.2, 17.2, 8.6])
+    assert scenario.typical_peak_kw.shape == (3,)
