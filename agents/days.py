@@ -69,7 +69,9 @@ def draw_days(request: DayRequest, track: Track = iter) -> DrawnDays:
         return _saved_day(request)
     from ..envs.world.build import build_scenario, load_settings
 
-    settings = load_settings(request.scenario, request.overrides)
+    # Who gives a file of emissions wants them counted, also where the preset has none.
+    wanted = ("emissions.enabled=true",) if request.files and request.files.emissions else ()
+    settings = load_settings(request.scenario, (*wanted, *request.overrides))
     numbers = range(request.first_day, request.first_day + request.days)
     drawn = (
         build_scenario(settings, seed=request.seed, day=day, split=request.split, files=request.files)

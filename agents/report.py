@@ -108,7 +108,7 @@ def _table(first: str, columns: Sequence[str]) -> Table:
     from rich.table import Table
 
     table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
