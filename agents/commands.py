@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+REAL_FILES = "Real files in place of generated series"
+
 ScenarioArgument = Annotated[
     str,
     typer.Argument(
@@ -27,20 +29,32 @@ SplitOption = Annotated[str, typer.Option(help="train, validation or test.")]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting: dotted.key=value. Repeatable.")
 ]
-SessionsOption = Annotated[str | None, typer.Option(help="Charging sessions (ACN or Norwegian home format).")]
-PricesOption = Annotated[str | None, typer.Option(help="Wholesale prices (gridstatus or ERCOT format).")]
-ExportPricesOption = Annotated[str | None, typer.Option(help="What an exported kWh earns, same formats.")]
+SessionsOption = Annotated[
+    str | None,
+    typer.Option(help="Charging sessions (ACN or Norwegian home format).", rich_help_panel=REAL_FILES),
+]
+PricesOption = Annotated[
+    str | None,
+    typer.Option(help="Wholesale prices (gridstatus or ERCOT format).", rich_help_panel=REAL_FILES),
+]
+ExportPricesOption = Annotated[
+    str | None, typer.Option(help="What an exported kWh earns, same formats.", rich_help_panel=REAL_FILES)
+]
 EmissionsOption = Annotated[
-    list[str] | None, typer.Option(help="Marginal emissions with issued forecasts. Repeatable.")
+    list[str] | None,
+    typer.Option(help="Marginal emissions with issued forecasts. Repeatable.", rich_help_panel=REAL_FILES),
 ]
-LoadOption = Annotated[str | None, typer.Option(help="Base load of the sites.")]
+LoadOption = Annotated[str | None, typer.Option(help="Base load of the sites.", rich_help_panel=REAL_FILES)]
 LocationOption = Annotated[
-    str | None, typer.Option(help="Settlement point, where a price file holds several.")
+    str | None,
+    typer.Option(help="Settlement point, where a price file holds several.", rich_help_panel=REAL_FILES),
 ]
-MarketOption = Annotated[str | None, typer.Option(help="Market, where a price file holds several.")]
+MarketOption = Annotated[
+    str | None, typer.Option(help="Market, where a price file holds several.", rich_help_panel=REAL_FILES)
+]
 BackendOption = Annotated[str, typer.Option(help="auto, numba or numpy.")]
 OutOption = Annotated[
-    Path | None, typer.Option(help="Folder for plots, days.csv and settings.toml [default: runs/simulate].")
+    Path | None, typer.Option(help="Folder for plots, days.csv and settings.toml; runs/simulate by default.")
 ]
 JsonOption = Annotated[
     str | None,

@@ -115,10 +115,10 @@ def _table(first: str, columns: Sequence[str]) -> Table:
 
 
 def show(value: float | None, figure: str) -> str:
-    """A figure for people: one decimal for per cents, two for the rest."""
+    """A figure for people: counts whole, per cents with one decimal, the rest with two."""
     if value is None:
         return NOT_KNOWN
-    digits = 1 if figure.endswith("_percent") else 2
+    digits = 0 if figure == "stays" else 1 if figure.endswith("_percent") else 2
     return f"{round(value, digits) + 0.0:.{digits}f}"
 
 

@@ -23,6 +23,9 @@ from .rules.rule import Rule
 
 Array = NDArray[Any]
 
+BACKENDS = ("numba", "numpy")
+"""Those that give controllers a snapshot."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -83,6 +86,8 @@ def run_days(
     """
     bank = days if isinstance(days, Bank) else pack([days] if isinstance(days, Scenario) else days)
     backend = resolve_backend(backend)
+    if backend not in BACKENDS:
+        raise ValueError(f"back end is {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
     simulator = Simulator(bank, bank.n_days, backend=backend)
     chooser = _Raw(policy) if is_raw(policy) else _Deciding(policy, make_projector(backend, reserve), bank)
     began = time.perf_counter()

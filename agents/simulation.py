@@ -17,7 +17,7 @@ from .rules.raw import raw_references
 from .run import RunResult, run_days
 
 LEDGER_COLUMNS = 3
-"""Up to so many policies the whole ledger fits beside one another."""
+"""Up to so many policies the whole ledger is shown, side by side; of more, the chief figures."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,8 @@ def _show(
     first, last = drawn.scenarios[0].start, drawn.scenarios[-1].start
     span = f"{first:%a %d %b %Y}" + (f" and {len(drawn.scenarios) - 1} more days" if first != last else "")
     say(console, f"{drawn.name}, {drawn.scenarios[0].n_ports} ports, {span}")
-    if len(by_policy) > 1:
-        console.print(comparison_table({drawn.name: by_policy}))
-    if len(by_policy) <= LEDGER_COLUMNS:
-        console.print(ledger_table(by_policy, drawn.name))
+    few = len(by_policy) <= LEDGER_COLUMNS
+    console.print(ledger_table(by_policy, drawn.name) if few else comparison_table({drawn.name: by_policy}))
     for key, values in provenance(drawn.scenarios).items():
         more = f" (and {len(values) - 1} more)" if len(values) > 1 else ""
         say(console, f"{key}: {values[0]}{more}")

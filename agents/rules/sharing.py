@@ -73,4 +73,5 @@ def _running(values: Array, order: Array, group: Index) -> Array:
 def _total(values: Array, level: Level) -> Array:
     worlds, groups = level.room_kw.shape
     cell = np.arange(worlds)[:, None] * groups + level.group
-    return np.bincount(cell.ravel(), values.ravel(), worlds * groups).reshape(worlds, groups)
+    sums: Array = np.bincount(cell.ravel(), values.ravel(), worlds * groups).astype(float)
+    return sums.reshape(worlds, groups)

@@ -1,4 +1,4 @@
-"""From price files to the arrays that `fit` wants: local days of hours and five-minute pairs; gaps are NaN."""
+"""From price files to the arrays that `fit` wants: local days of hours, five-minute pairs; gaps are NaN."""
 
 from __future__ import annotations
 

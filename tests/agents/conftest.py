@@ -37,7 +37,9 @@ def make_world(
     n, length = len(need_steps), 2 * n_steps
     sites = np.zeros(n, np.int64) if port_site is None else np.array(port_site)
     s = int(sites.max()) + 1
-    prices = np.broadcast_to(np.array(price, float), (length,)).copy() if np.ndim(price) == 0 else np.array(price)
+    prices = (
+        np.broadcast_to(np.array(price, float), (length,)).copy() if np.ndim(price) == 0 else np.array(price)
+    )
     prices = np.concatenate([prices, np.full(length - len(prices), prices[-1])])[None]
     need_soc = np.array(need_steps) * POWER_KW / CAPACITY_KWH
     full, flags = (lambda value: np.full(n, value, float)), (lambda value: np.full(n, value))
@@ -47,8 +49,8 @@ def make_world(
         asked_kwh=CAPACITY_KWH * need_soc, stop_soc=full(0.995), charge_limit_soc=FIRST_SOC + need_soc,
         reserve_soc=full(0.3), min_soc=full(0.05), soc_known=flags(True), export_consent=flags(v2g),
         capacity_kwh=full(CAPACITY_KWH), taper_soc=full(0.99), battery_accept_kw=full(100.0),
-        max_charge_kw=full(POWER_KW), max_discharge_kw=full(POWER_KW if v2g else 0.0), min_charge_kw=full(0.0),
-        min_discharge_kw=full(0.0), step_kw=full(0.0), charge_efficiency=full(1.0),
+        max_charge_kw=full(POWER_KW), max_discharge_kw=full(POWER_KW if v2g else 0.0),
+        min_charge_kw=full(0.0), min_discharge_kw=full(0.0), step_kw=full(0.0), charge_efficiency=full(1.0),
         discharge_efficiency=full(1.0), fixed_loss_kw=full(0.0), vehicle=np.zeros(n, np.int64),
     )  # fmt: skip
     nothing: dict[str, Any] = {

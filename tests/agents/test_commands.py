@@ -1,4 +1,4 @@
-"""`ebbflow simulate` from the outside: exit codes, messages, JSON, files that are written whole or not at all."""
+"""`ebbflow simulate` from the outside: exit codes, messages, JSON, files written whole or not at all."""
 
 from __future__ import annotations
 

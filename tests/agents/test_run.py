@@ -1,4 +1,4 @@
-"""Running days: the same day gives the same ledger alone and in a batch, and neglect ranks last on every preset."""
+"""Running days: a day has one ledger, alone and in a batch, and neglect ranks last on every preset."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_neglect_ranks_last_on_every_preset(preset: str) -> None:
     references = raw_references(seed=0)
 
     def net_cost(name: str) -> float:
-        result = run_days(drawn.scenarios, find_policy(name, references), backend="numba", reserve=drawn.reserve)
+        result = run_days(
+            drawn.scenarios, find_policy(name, references), backend="numba", reserve=drawn.reserve
+        )
         return sum_of_days(result.ledgers).net_cost_usd
 
     served, neglected = [net_cost(name) for name in RULES], [net_cost(name) for name in references]

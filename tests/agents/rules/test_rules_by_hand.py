@@ -73,8 +73,8 @@ def test_cheapest_hours_charges_whom_the_said_departure_has_passed(world: MakeWo
 def test_time_of_use_waits_for_the_cheaper_half_of_the_published_prices(
     world: MakeWorld, known: int | None, expected: list[float]
 ) -> None:
-    # All published: the median is 0.2. With two steps known, 0.3 is the cheaper half of 0.3 and 0.5 at step 0,
-    # and later the present price is all that there is.
+    # All published: the median is 0.2. With two steps known, 0.3 is the cheaper half of 0.3 and 0.5 at step
+    # 0, and later the present price is all that there is.
     prices = [0.3, 0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2]
     scenario = world([4], [8], price=prices, known_until=known)
     asked = requests(scenario, TimeOfUse(), 6)
