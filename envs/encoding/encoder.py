@@ -76,10 +76,13 @@ class CompiledEncoder:
         target = out
         rounding = ROUNDING[str(snapshot.ports.soc.dtype)]
 
+        tariffs = snapshot.context.import_price_now_usd_per_kwh.shape[1]
+
         def part(lo: int, hi: int) -> None:
+            desk = self._kernels.desk(len(snapshot.sites.feeder), tariffs, snapshot.horizon)
             self._kernels.encode(
                 lo, hi, snapshot.ports, snapshot.port_site, snapshot.sites, snapshot.feeders, snapshot.context,
-                snapshot.step_h, snapshot.horizon, rounding, target.ports, target.context, target.mask,
+                snapshot.step_h, snapshot.horizon, rounding, target.ports, target.context, target.mask, desk,
             )  # fmt: skip
 
         self._team.share(part, b)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +25,21 @@ _car = car_model("numba")
 plan_soc, plan_target, hours_to = _car.plan_soc, _car.plan_target, _car.hours_to
 can_charge, can_export = _car.can_charge, _car.can_export
 features = _port_features("numba")
+
+
+class Desk(NamedTuple):
+    """Scratch of the encoder: figures of each tariff's outlook (P, H), and full set-points by site (S,)."""
+
+    slots: Any
+    cheapest: Any
+    cheapest_at: Any
+    best: Any
+    site_cars: Any
+
+
+def desk(sites: int, tariffs: int, horizon: int) -> Desk:
+    """Fresh scratch arrays: a kernel allocates nothing."""
+    return Desk(*(np.zeros((tariffs, horizon)) for _ in range(4)), np.zeros(sites))
 
 
 @kernel
@@ -56,13 +72,12 @@ def price_tables(b, context, horizon, slots, cheapest, cheapest_at, best):
 
 
 @kernel
-def encode(lo, hi, ports, port_site, sites, feeders, context, step_h, horizon, rounding, out, around, mask):
+def encode(
+    lo, hi, ports, port_site, sites, feeders, context, step_h, horizon, rounding, out, around, mask, desk
+):
     """Write the observations of worlds `lo .. hi` into `out` (B, N, K), `around` (B, M), `mask` (B, N)."""
-    p, n_ports = ports, port_site.shape[0]
-    n_sites, n_tariffs = sites.feeder.shape[0], context.import_price_usd_per_kwh.values.shape[1]
-    slots, cheapest = np.zeros((n_tariffs, horizon)), np.zeros((n_tariffs, horizon))
-    cheapest_at, best = np.zeros((n_tariffs, horizon)), np.zeros((n_tariffs, horizon))
-    site_cars = np.zeros(n_sites)
+    p, n_ports, site_cars = ports, port_site.shape[0], desk.site_cars
+    slots, cheapest, cheapest_at, best = desk.slots, desk.cheapest, desk.cheapest_at, desk.best
     for b in range(lo, hi):
         price_tables(b, context, horizon, slots, cheapest, cheapest_at, best)
         site_cars[:] = 0.0

@@ -286,6 +286,7 @@ class ArrayEngine:
         change[Account.DEMAND_CHARGE_USD] = (days.demand_rate[state.day] * rise).sum(1)
         return state._replace(
             window_kwh=o.where(closes, window * 0, window), window_base_kwh=o.where(closes, base * 0, base),
+            site_cars_kw=cars_kw, feeder_cars_kw=feeder_cars,
             peak_kw=peak, peak_base_kw=peak_base,
         )  # fmt: skip
 

@@ -159,16 +159,13 @@ def settle(b, n, s, days, state, money, terms, change):
 @kernel
 def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
     """One step of worlds `lo .. hi` under `setpoint_kw` (B, N); writes the step's dollars into `change` (B, A)."""
-    n_ports, n_sites = state.stay.shape[1], state.peak_kw.shape[1]
-    n_feeders = days.feeder_import_limit_kw.values.shape[1]
-    cars_kw = np.zeros(n_sites)
-    feeder_cars = np.zeros(n_feeders)
+    n_ports = state.stay.shape[1]
     h = terms.step_h
     p, t = state.ports, state.tallies
     for b in range(lo, hi):
         d, k = state.day[b], state.step[b]
         change[b, :] = 0.0
-        cars_kw[:] = 0.0
+        state.site_cars_kw[b, :] = 0.0
         wear = calendar = energy = 0.0
         paid = 0.0
         for e in range(days.events.start_step.shape[1]):
@@ -180,7 +177,9 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
                 continue
             s = days.port_site[n]
             tariff = days.site_tariff[s]
-            setpoint = offered_power(
+            setpoint = setpoint_kw[b, n]
+            if setpoint != 0.0:
+                setpoint = offered_power(
                 setpoint_kw[b, n], p.max_charge_kw[b, n], p.max_discharge_kw[b, n], p.min_charge_kw[b, n],
                 p.min_discharge_kw[b, n], p.step_kw[b, n], terms.rounding,
             )  # fmt: skip
@@ -211,10 +210,11 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             p.need_kwh[b, n] = state.asked_kwh[b, n] - capacity * (after - state.soc_arrive[b, n])
             p.power_kw[b, n] = grid / h
             p.last_setpoint_kw[b, n] = setpoint
-            cars_kw[s] += grid / h
+            state.site_cars_kw[b, s] += grid / h
             energy += grid
-            dear = max(imp.values[imp.row[d], tariff, k], exp.values[exp.row[d], tariff, k] + paid)
-            state.dearest_usd_per_kwh[b, n] = max(state.dearest_usd_per_kwh[b, n], dear)
+            if state.said_depart_step[b, n] > state.depart_step[b, n]:
+                dear = max(imp.values[imp.row[d], tariff, k], exp.values[exp.row[d], tariff, k] + paid)
+                state.dearest_usd_per_kwh[b, n] = max(state.dearest_usd_per_kwh[b, n], dear)
         change[b, Account.WEAR_USD] = (
             money.wear_usd_per_kwh * wear + money.calendar_wear_usd_per_kwh * calendar
         )
@@ -229,8 +229,8 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             second += days.clock_shift_s[d]
         if terms.peaker_from_s <= second % 86400.0 < terms.peaker_to_s:
             t[b, Tally.PEAKER_WINDOW_KWH] += energy
-        bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_cars, change)
-        pay_events(b, d, k, days, state, h, cars_kw, change)
+        bill_sites(b, d, k, days, state, terms, money, change)
+        pay_events(b, d, k, days, state, h, change)
         change[b, Account.FIXED_USD] = days.fixed_usd_per_step[d]
         state.step[b] = k + 1
         for n in range(n_ports):
@@ -246,15 +246,15 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
 
 
 @kernel
-def bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_cars, change):
+def bill_sites(b, d, k, days, state, terms, money, change):
     """Energy, demand charge and overload of the sites and feeders over one step."""
     h, window = terms.step_h, terms.window_steps
-    feeder_cars[:] = 0.0
+    state.feeder_cars_kw[b, :] = 0.0
     over = 0.0
-    for s in range(cars_kw.shape[0]):
+    for s in range(state.site_cars_kw.shape[1]):
         net, cars, tariff = (
             days.net_load_kw.values[days.net_load_kw.row[d], s, k],
-            cars_kw[s],
+            state.site_cars_kw[b, s],
             days.site_tariff[s],
         )
         buy = days.import_price.values[days.import_price.row[d], tariff, k]
@@ -277,21 +277,21 @@ def bill_sites(b, d, k, days, state, terms, money, cars_kw, feeder_cars, change)
             now = state.peak_kw[b, s] - state.peak_base_kw[b, s]
             change[b, Account.DEMAND_CHARGE_USD] += days.demand_rate[d, s] * (now - was)
         f = days.site_feeder[s]
-        feeder_cars[f] += cars
+        state.feeder_cars_kw[b, f] += cars
     t = state.tallies
-    for f in range(feeder_cars.shape[0]):
+    for f in range(state.feeder_cars_kw.shape[1]):
         net = days.feeder_net_load_kw.values[days.feeder_net_load_kw.row[d], f, k]
         over += overload(
-            net, feeder_cars[f], days.feeder_import_limit_kw.values[days.feeder_import_limit_kw.row[d], f, k],
+            net, state.feeder_cars_kw[b, f], days.feeder_import_limit_kw.values[days.feeder_import_limit_kw.row[d], f, k],
             days.feeder_export_limit_kw.values[days.feeder_export_limit_kw.row[d], f, k], h,
         )  # fmt: skip
-        t[b, Tally.PEAK_KW] = max(t[b, Tally.PEAK_KW], net + feeder_cars[f])
+        t[b, Tally.PEAK_KW] = max(t[b, Tally.PEAK_KW], net + state.feeder_cars_kw[b, f])
     t[b, Tally.OVERLOAD_KWH] += over
     change[b, Account.OVERLOAD_USD] += money.overload_usd_per_kwh * over
 
 
 @kernel
-def pay_events(b, d, k, days, state, h, cars_kw, change):
+def pay_events(b, d, k, days, state, h, change):
     """Programme payments, booked as the performance, floored at 0, rises and falls (contracts 4)."""
     ev = days.events
     base, net = days.baseline_kw, days.net_load_kw
@@ -299,11 +299,11 @@ def pay_events(b, d, k, days, state, h, cars_kw, change):
         if not (ev.start_step[d, e] <= k < ev.end_step[d, e]):
             continue
         kwh = 0.0
-        for s in range(cars_kw.shape[0]):
+        for s in range(state.site_cars_kw.shape[1]):
             load = net.values[net.row[d], s, k]
-            moved = max(load + cars_kw[s], 0.0) - max(load, 0.0)
+            moved = max(load + state.site_cars_kw[b, s], 0.0) - max(load, 0.0)
             if ev.pays_export[d, e]:
-                moved += min(load + cars_kw[s], 0.0) - min(load, 0.0)
+                moved += min(load + state.site_cars_kw[b, s], 0.0) - min(load, 0.0)
             kwh += (base.values[base.row[d], s, k] - moved) * h
         was = max(state.event_kwh[b, e], 0.0)
         state.event_kwh[b, e] += kwh

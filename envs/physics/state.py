@@ -35,6 +35,8 @@ class WorldState(NamedTuple):
     depart_step: Array  # (B, N) true
     said_depart_step: Array  # (B, N)
     dearest_usd_per_kwh: Array  # (B, N) highest price in force during the stay so far
+    site_cars_kw: Array  # (B, S) mean power of the site's cars over the last step
+    feeder_cars_kw: Array  # (B, F)
     window_kwh: Array  # (B, S) import in the running demand window, with the cars
     window_base_kwh: Array  # (B, S) and without
     peak_kw: Array  # (B, S) highest average site import in a demand window, with the cars
@@ -65,7 +67,8 @@ def blank_state(bank: Bank, worlds: int) -> WorldState:
         day=whole(worlds), step=whole(worlds), stay=whole(worlds, n) + NO_STAY, next_stay=whole(worlds, n),
         soc=number(worlds, n), soc_arrive=number(worlds, n), target_soc=number(worlds, n), asked_kwh=number(worlds, n),
         stop_soc=number(worlds, n), depart_step=whole(worlds, n), said_depart_step=whole(worlds, n),
-        dearest_usd_per_kwh=number(worlds, n), window_kwh=number(worlds, s), window_base_kwh=number(worlds, s),
+        dearest_usd_per_kwh=number(worlds, n), site_cars_kw=number(worlds, s),
+        feeder_cars_kw=number(worlds, bank.first.n_feeders), window_kwh=number(worlds, s), window_base_kwh=number(worlds, s),
         peak_kw=number(worlds, s), peak_base_kw=number(worlds, s), event_kwh=number(worlds, e),
         accounts=number(worlds, len(Account)), tallies=number(worlds, len(Tally)), ports=ports,
     )  # fmt: skip

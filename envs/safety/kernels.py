@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
-from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors, scratch
+from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors
 from .reasons import Reason
+
+Array = NDArray[Any]
 
 _car, _port = car_model("numba"), port_model("numba")
 plan_soc, plan_target, hours_to, can_charge = _car.plan_soc, _car.plan_target, _car.hours_to, _car.can_charge
@@ -36,20 +40,50 @@ RANK_ROUNDING = 1e6
 """Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
 
 
+class Desk(NamedTuple):
+    """Scratch of the projection of one world, each `(N,)` but for the last three."""
+
+    soc: Array  # to plan with
+    target: Array
+    top: Array  # highest set-point that makes sense now
+    want: Array
+    must: Array
+    need: Array
+    key: Array
+    economic: Array
+    order: Array
+    why: Array
+    slots: Array  # (P, H)
+    site_kw: Array  # (S,)
+    feeder_kw: Array  # (F,)
+
+
+def desk(n: int, sites: int, feeders: int, tariffs: int, horizon: int) -> Desk:
+    """Fresh scratch arrays: a kernel allocates nothing."""
+    floats = [np.zeros(n) for _ in range(8)]
+    whole = [np.zeros(n, np.int64) for _ in range(2)]
+    return Desk(*floats, *whole, np.zeros((tariffs, horizon)), np.zeros(sites), np.zeros(feeders))
+
+
 @kernel
 def order_by(m, key, out):
-    """Indices of `key[:m]` in rising order, ties in port order."""
+    """Indices of `key[:m]` in rising order of keys rounded to 1e-6, ties in port order: a shell sort in place."""
     for i in range(m):
         key[i] = math.floor(key[i] * RANK_ROUNDING + 0.5) / RANK_ROUNDING
-    if m > 64:
-        out[:m] = np.argsort(key[:m], kind="mergesort")
-        return
-    for i in range(m):
-        at = i
-        while at > 0 and key[out[at - 1]] > key[i]:
-            out[at] = out[at - 1]
-            at -= 1
-        out[at] = i
+        out[i] = i
+    gap = 1
+    while gap < m // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, m):
+            item, at = out[i], i
+            while at >= gap and (
+                key[out[at - gap]] > key[item] or (key[out[at - gap]] == key[item] and out[at - gap] > item)
+            ):
+                out[at] = out[at - gap]
+                at -= gap
+            out[at] = item
+        gap //= 3
 
 
 @kernel
@@ -135,7 +169,8 @@ def export_on_step(b, n, ports, power_kw, rounding):
 @kernel
 def limit_exports(b, m, ports, limits, cars, group_of, rooms, sums, want, why):
     """Scale the exports of each group down to its export limit, all by the same share."""
-    sums[:] = 0.0
+    for i in range(m):
+        sums[group_of[i]] = 0.0
     for i in range(m):
         if want[i] < 0.0:
             sums[group_of[i]] -= want[i]
@@ -260,6 +295,25 @@ def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order,
 
 
 @kernel
+def imports_fit(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must):
+    """Raise wishes to what is mandatory, put them on the charger's step, and tell whether they fit the limits."""
+    sites, feeders = cars.site_sum, cars.feeder_sum
+    for i in range(m):
+        sites[cars.site[i]] = 0.0
+        feeders[cars.feeder[i]] = 0.0
+    for i in range(m):
+        if want[i] >= 0.0:
+            want[i] = floor_to_step(max(want[i], must[i]), ports.step_kw[b, cars.port[i]], limits.rounding)
+            sites[cars.site[i]] += want[i]
+            feeders[cars.feeder[i]] += want[i]
+    fits = True
+    for i in range(m):
+        fits = fits and sites[cars.site[i]] <= site_room_kw[cars.site[i]]
+        fits = fits and feeders[cars.feeder[i]] <= feeder_room_kw[cars.feeder[i]]
+    return fits
+
+
+@kernel
 def share_imports(
     b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why
 ):
@@ -268,21 +322,6 @@ def share_imports(
     Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
     """
     p = ports
-    sites, feeders = cars.site_sum, cars.feeder_sum
-    for i in range(m):
-        sites[cars.site[i]] = 0.0
-    feeders[:] = 0.0
-    fits = True
-    for i in range(m):
-        if want[i] >= 0.0:
-            want[i] = floor_to_step(max(want[i], must[i]), p.step_kw[b, cars.port[i]], limits.rounding)
-            sites[cars.site[i]] += want[i]
-            feeders[cars.feeder[i]] += want[i]
-    for i in range(m):
-        fits = fits and sites[cars.site[i]] <= site_room_kw[cars.site[i]]
-        fits = fits and feeders[cars.feeder[i]] <= feeder_room_kw[cars.feeder[i]]
-    if fits:
-        return
     for phase in range(2):
         for i in range(m):
             key[i] = cars.left[i] - cars.need[i] if phase == 0 else economic[i]
@@ -328,16 +367,19 @@ def economic_laxity(b, m, cars, site_tariff, prices, price_now, horizon, slots, 
 @kernel
 def project(
     lo, hi, ports, port_site, sites, feeders, limits, prices, price_now, step_h, headroom, arrivals, requested,
-    applied, reasons,
+    applied, reasons, cars, desk,
 ):  # fmt: skip
     """Project the requests of worlds `lo .. hi`; writes `applied` and `reasons` (B, N)."""
-    n, n_sites, n_feeders = port_site.shape[0], sites.feeder.shape[0], feeders.net_load_kw.shape[1]
-    cars = scratch(n, n_sites, n_feeders, limits.horizon)
-    soc, target, top, want = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    must, need, key, economic = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
-    order, why = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    slots = np.zeros((prices.values.shape[1], limits.horizon))
-    site_kw, feeder_kw, sums = np.zeros(n_sites), np.zeros(n_feeders), np.zeros(max(n_sites, n_feeders))
+    n_sites, n_feeders = sites.feeder.shape[0], feeders.net_load_kw.shape[1]
+    want, must, need, why, site_kw, feeder_kw = (
+        desk.want,
+        desk.must,
+        desk.need,
+        desk.why,
+        desk.site_kw,
+        desk.feeder_kw,
+    )
+    soc, target, top = desk.soc, desk.target, desk.top
     reserve = headroom < 1.0 or arrivals > 0.0
     for b in range(lo, hi):
         applied[b, :] = 0.0
@@ -348,15 +390,15 @@ def project(
         for i in range(m):
             need[i] = cars.need[i]
             exporting = exporting or want[i] < 0.0
-        for s in range(n_sites):
-            o = sites.export_limit_kw
-            site_kw[s] = max(o.values[o.row[b], s, o.start[b]] + sites.net_load_kw[b, s], 0.0)
-        for f in range(n_feeders):
-            o = feeders.export_limit_kw
-            feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] + feeders.net_load_kw[b, f], 0.0)
         if exporting:
-            limit_exports(b, m, ports, limits, cars, cars.site, site_kw, sums, want, why)
-            limit_exports(b, m, ports, limits, cars, cars.feeder, feeder_kw, sums, want, why)
+            for s in range(n_sites):
+                o = sites.export_limit_kw
+                site_kw[s] = max(o.values[o.row[b], s, o.start[b]] + sites.net_load_kw[b, s], 0.0)
+            for f in range(n_feeders):
+                o = feeders.export_limit_kw
+                feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] + feeders.net_load_kw[b, f], 0.0)
+            limit_exports(b, m, ports, limits, cars, cars.site, site_kw, cars.site_sum, want, why)
+            limit_exports(b, m, ports, limits, cars, cars.feeder, feeder_kw, cars.feeder_sum, want, why)
         now_room = 0.0
         for s in range(n_sites):
             o = sites.import_limit_kw
@@ -373,17 +415,35 @@ def project(
             fill(b, m, cars, limits, 1.0, 0.0)
         must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
         if reserve:
-            add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order, key, need, why)
+            add_reserve(
+                b, m, ports, cars, limits, headroom, arrivals, top, must, desk.order, desk.key, need, why
+            )
         for i in range(m):
             cars.need[i] = need[i]
             if want[i] < 0.0 and must[i] > 0.0:
                 want[i] = 0.0
-        for i in range(m):
             if want[i] < 0.0:
                 site_kw[cars.site[i]] -= want[i]
                 feeder_kw[cars.feeder[i]] -= want[i]
-        economic_laxity(b, m, cars, sites.tariff, prices, price_now, limits.horizon, slots, economic)
-        share_imports(b, m, ports, limits, cars, site_kw, feeder_kw, want, must, order, key, economic, why)
+        if not imports_fit(b, m, ports, limits, cars, site_kw, feeder_kw, want, must):
+            economic_laxity(
+                b, m, cars, sites.tariff, prices, price_now, limits.horizon, desk.slots, desk.economic
+            )
+            share_imports(
+                b,
+                m,
+                ports,
+                limits,
+                cars,
+                site_kw,
+                feeder_kw,
+                want,
+                must,
+                desk.order,
+                desk.key,
+                desk.economic,
+                why,
+            )
         for i in range(m):
             applied[b, cars.port[i]] = want[i]
             reasons[b, cars.port[i]] = why[i]

@@ -61,17 +61,14 @@ class Cars(NamedTuple):
     step_sum: Array
 
 
-def scratch(n: int, sites: int, feeders: int, horizon: int) -> Any:
-    """Fresh scratch arrays."""
+def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
+    """Fresh scratch arrays: a kernel allocates nothing."""
     i, f = np.int64, np.float64
     return Cars(
         np.zeros(n, i), np.zeros(n, i), np.zeros(n, i), np.zeros(n, i), np.zeros(n, f), np.zeros(n, f),
         np.zeros(n, f), np.zeros(n, f), np.zeros(n, f), np.zeros(n, f), np.zeros(sites, f), np.zeros(sites, f),
         np.zeros(sites, i), np.zeros(feeders, f), np.zeros(horizon + 2, f),
     )  # fmt: skip
-
-
-scratch = kernel(scratch)
 
 
 @kernel

@@ -8,6 +8,7 @@ power by least economic laxity, full power to few. Later arrivals and wrong fore
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -113,7 +114,8 @@ class CompiledProjector:
     def __init__(self, reserve: Reserve, threads: int) -> None:
         from . import kernels, plan_kernels
 
-        self._kernels, self._limits = kernels, plan_kernels.Limits
+        self._kernels, self._plan, self._limits = kernels, plan_kernels, plan_kernels.Limits
+        self._local = threading.local()
         self._reserve, self._team, self._expected = reserve, Team(threads), ExpectedLoad()
 
     def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
@@ -129,14 +131,32 @@ class CompiledProjector:
         sites = SiteNow(s.feeder, s.tariff, s.net_load_kw, s.import_limit_kw, s.export_limit_kw)
 
         def part(lo: int, hi: int) -> None:
+            cars, desk = self._scratch(snapshot)
             self._kernels.project(
                 lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits, c.import_price_usd_per_kwh,
                 c.import_price_now_usd_per_kwh, snapshot.step_h, self._reserve.headroom_factor,
-                self._reserve.expected_arrivals_factor, requested, applied, reasons,
+                self._reserve.expected_arrivals_factor, requested, applied, reasons, cars, desk,
             )  # fmt: skip
 
         self._team.share(part, snapshot.n_worlds)
         return Projection(applied, reasons)
+
+    def _scratch(self, snapshot: Snapshot) -> tuple[Any, Any]:
+        """Scratch arrays of this thread, kept between calls for fleets of one shape."""
+        sites, feeders = len(snapshot.sites.feeder), snapshot.feeders.net_load_kw.shape[1]
+        tariffs = snapshot.context.import_price_now_usd_per_kwh.shape[1]
+        shape = (snapshot.n_ports, sites, feeders, tariffs, snapshot.horizon)
+        if getattr(self._local, "shape", None) != shape:
+            self._local.shape = shape
+            self._local.cars = self._plan.scratch(snapshot.n_ports, sites, feeders, snapshot.horizon)
+            self._local.desk = self._kernels.desk(*shape)
+        return self._local.cars, self._local.desk
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"reserve": self._reserve, "threads": self._team.threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
 
 class SiteNow(NamedTuple):
