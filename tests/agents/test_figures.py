@@ -22,7 +22,8 @@ def day(usd: dict[Account, float] | None = None, tallies: dict[Tally, float] | N
 def test_sums_maxima_and_shares() -> None:
     first = {
         Tally.FEASIBLE_KWH: 30.0, Tally.FEASIBLE_UNSERVED_KWH: 3.0, Tally.SERVED_STAYS: 3.0,
-        Tally.MET_STAYS: 2.0, Tally.PEAK_KW: 40.0, Tally.WORST_SHORTFALL_KWH: 3.0, Tally.COMMANDS: 12.0, Tally.CO2_KG: 5.0,
+        Tally.MET_STAYS: 2.0, Tally.PEAK_KW: 40.0, Tally.WORST_SHORTFALL_KWH: 3.0,
+        Tally.COMMANDS: 12.0, Tally.CO2_KG: 5.0,
     }  # fmt: skip
     second = {
         Tally.FEASIBLE_KWH: 10.0, Tally.SERVED_STAYS: 1.0, Tally.MET_STAYS: 1.0, Tally.PEAK_KW: 25.0,
