@@ -30,8 +30,8 @@ REFILL, EXPORT_LIMIT, IMPORT_LIMIT = (
 )
 MINIMUM, OVERRIDE = int(Reason.MINIMUM), int(Reason.OVERRIDE)
 
-REFILL_STEPS = 6
-"""Bisections of the share of all exports that can still be refilled: to 1/64."""
+REFILL_STEPS = 4
+"""Bisections of the share of all exports that can still be refilled: to 1/16."""
 
 REFILL_ROUNDING = 1e-8
 """Steps of full power by which an exporting car may be due now: none but for rounding."""
@@ -182,14 +182,14 @@ def limit_exports(b, m, ports, limits, cars, group_of, rooms, sums, want, why):
 
 
 @kernel
-def refillable(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room):
-    """Whether, after `scale` of the wished exports, everybody can still be served; leaves the floors in `cars.now`."""
+def need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need):
+    """Steps of full power that each car needs after `scale` of the wished exports."""
     p = ports
     for i in range(m):
         cars.need[i] = need[i]
         if want[i] < 0.0:
             n = cars.port[i]
-            power = export_on_step(b, n, ports, -want[i] * scale, limits.rounding)
+            power = export_on_step(b, n, p, -want[i] * scale, limits.rounding)
             cars.need[i] = (
                 hours_after_export(
                     power, soc[i], target[i], step_h, p.discharge_efficiency[b, n], p.max_charge_kw[b, n],
@@ -197,6 +197,12 @@ def refillable(b, m, ports, cars, limits, step_h, soc, target, want, scale, need
                     p.fixed_loss_kw[b, n],
                 ) / step_h
             )  # fmt: skip
+
+
+@kernel
+def refillable(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room):
+    """Whether, after `scale` of the wished exports, everybody can still be served; leaves the floors in `cars.now`."""
+    need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need)
     if latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
         own_floors(m, cars)
     else:
@@ -218,13 +224,14 @@ def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, ne
     if refillable(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room):
         return
     lo, hi = 0.0, 1.0
-    for _ in range(REFILL_STEPS):
-        middle = 0.5 * (lo + hi)
-        if refillable(b, m, ports, cars, limits, step_h, soc, target, want, middle, need, now_room):
-            lo = middle
-        else:
-            hi = middle
-    refillable(b, m, ports, cars, limits, step_h, soc, target, want, lo, need, now_room)
+    if refillable(b, m, ports, cars, limits, step_h, soc, target, want, 0.0, need, now_room):
+        for _ in range(REFILL_STEPS):
+            middle = 0.5 * (lo + hi)
+            if refillable(b, m, ports, cars, limits, step_h, soc, target, want, middle, need, now_room):
+                lo = middle
+            else:
+                hi = middle
+        refillable(b, m, ports, cars, limits, step_h, soc, target, want, lo, need, now_room)
     for i in range(m):
         if want[i] < 0.0:
             want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * lo, limits.rounding)
@@ -239,6 +246,9 @@ def must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want,
         n = cars.port[i]
         known = p.soc[b, n] == p.soc[b, n]
         progress = min(cars.now[i], 1.0) if want[i] >= 0.0 else 0.0
+        must[i] = 0.0
+        if progress <= 0.0 and not (known and p.soc[b, n] < p.min_soc[b, n]):
+            continue
         must[i] = mandatory(
             progress * step_h, need[i] * step_h, soc[i], known, target[i], step_h, p.min_soc[b, n], top[i],
             p.min_charge_kw[b, n], p.step_kw[b, n], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
@@ -258,8 +268,6 @@ def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order,
     """Raise the mandatory total to what the plan with margins says, least laxity first."""
     for i in range(m):
         cars.need[i] = need[i]
-    if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
-        return
     planned = 0.0
     for i in range(m):
         planned += must[i]
@@ -408,13 +416,19 @@ def project(
             feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] - feeders.net_load_kw[b, f], 0.0)
             now_room += feeder_kw[f]
         if exporting:
+            need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
+        # With the margins first: where everybody can wait in spite of them, nothing else is needed.
+        relaxed = latest_starts_fit(b, m, cars, limits, headroom, arrivals)
+        if relaxed:
+            own_floors(m, cars)
+        elif exporting:
             refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room)
-        elif latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
+        elif reserve and latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
             own_floors(m, cars)
         else:
             fill(b, m, cars, limits, 1.0, 0.0)
         must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
-        if reserve:
+        if reserve and not relaxed:
             add_reserve(
                 b, m, ports, cars, limits, headroom, arrivals, top, must, desk.order, desk.key, need, why
             )

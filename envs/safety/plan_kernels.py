@@ -85,6 +85,9 @@ def site_room(b, s, h, limits, headroom, arrivals):
         ahead = limits.expected_hour[b] + int(h / limits.steps_per_hour)
         if ahead < limits.site_expected.shape[3]:
             room -= arrivals * limits.site_expected[limits.expected_row[b], s, hour, ahead]
+    if limits.site_feeder.shape[0] == 1:
+        # One site on its feeder: the lesser room of the two, and the feeder need not be looked at again.
+        room = min(room, feeder_room(b, limits.site_feeder[s], h, limits, headroom, arrivals))
     return max(room, 0.0)
 
 
@@ -160,7 +163,7 @@ def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
         for h in range(first, last):
             if cars.step_sum[h] > site_room(b, s, h, limits, headroom, arrivals) + TOLERANCE:
                 return False
-    for f in range(cars.feeder_sum.shape[0]):
+    for f in range(cars.feeder_sum.shape[0] if limits.site_feeder.shape[0] > 1 else 0):
         first, last = late_load(m, cars, cars.feeder, f, limits.horizon)
         for h in range(first, last):
             if cars.step_sum[h] > feeder_room(b, f, h, limits, headroom, arrivals) + TOLERANCE:
@@ -216,7 +219,7 @@ def fill(b, m, cars, limits, headroom, arrivals):
         beyond = max(cars.left[i] - limits.horizon, 0)
         cars.now[i] = max(cars.need[i] - beyond, 0.0)
         last = max(last, min(cars.left[i], limits.horizon))
-    n_feeders = cars.feeder_sum.shape[0]
+    n_feeders = cars.feeder_sum.shape[0] if limits.site_feeder.shape[0] > 1 else 0
     for h in range(last - 1, 0, -1):
         for i in range(m):
             cars.site_sum[cars.site[i]] = 0.0
