@@ -1,4 +1,4 @@
-"""The command `ebbflow bench simulate`: how fast the simulator runs on this machine (terms in contracts 9)."""
+"""The command `ebbflow bench simulate`: how fast the simulator runs here (terms in contracts 9)."""
 
 from __future__ import annotations
 

@@ -70,10 +70,29 @@ class Fleet:
     def __init__(
         self, n_worlds: int, *, backend: str = "auto", reserve: Reserve | None = None, threads: int = 1
     ) -> None:
-        self.backend, self.n_worlds, self.threads = resolve_backend(backend), n_worlds, threads
+        self.backend, self.n_worlds = resolve_backend(backend), n_worlds
+        self.reserve, self.threads = reserve, threads
         self._encoder = make_encoder(self.backend, threads=threads)
         self._projector = make_projector(self.backend, reserve, threads=threads)
         self._snapshot: Snapshot | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a running fleet is, without the compiled code: that is found again."""
+        running = getattr(self, "simulator", None)
+        kept = {
+            "n_worlds": self.n_worlds,
+            "backend": self.backend,
+            "reserve": self.reserve,
+            "threads": self.threads,
+        }
+        return {"settings": kept, "running": running and (running.bank, running.state)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["settings"])  # type: ignore[misc]
+        if state["running"] is not None:
+            bank, worlds = state["running"]
+            self.play(bank)
+            _write_over(self.simulator.state, worlds)
 
     def play(self, bank: Bank) -> None:
         """Play days of `bank` from now on; `start` them next."""
@@ -113,3 +132,12 @@ class Fleet:
         columns = dict(zip(ACCOUNTS, usd.T, strict=True))
         columns["net_cost_usd"] = usd.sum(axis=1)
         return columns | dict(zip(TALLIES, tallies.T, strict=True))
+
+
+def _write_over(target: Any, source: Any) -> None:
+    """Copy arrays in nested tuples into others of the same shapes."""
+    if isinstance(target, np.ndarray):
+        target[...] = source
+        return
+    for inner, values in zip(target, source, strict=True):
+        _write_over(inner, values)

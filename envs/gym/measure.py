@@ -44,6 +44,10 @@ class Plan:
     threads: int
     dtype: str
 
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float64", "float32"):
+            raise ValueError(f"dtype is {self.dtype!r}; use float64 or float32")
+
 
 def measure_preset(preset: str, plan: Plan, progress: Progress) -> dict[str, float]:
     """Draw the bank of a preset and measure every figure on it: env-steps per second, days per second."""
@@ -54,9 +58,9 @@ def measure_preset(preset: str, plan: Plan, progress: Progress) -> dict[str, flo
     bank, roomy = pack(drawn, plan.dtype), pack([_roomy(day) for day in drawn], plan.dtype)
     measures: dict[str, Callable[[], Run]] = {
         "gym_b1": lambda: gym_b1(bank),
-        "batch_1024": lambda: batch(bank, plan),
-        "batch_1024_obs": lambda: batch_obs(roomy, plan),
-        "batch_1024_obs_congested": lambda: batch_obs(bank, plan),
+        f"batch_{plan.worlds}": lambda: batch(bank, plan),
+        f"batch_{plan.worlds}_obs": lambda: batch_obs(roomy, plan),
+        f"batch_{plan.worlds}_obs_congested": lambda: batch_obs(bank, plan),
     }
     task = progress.add_task(f"{preset}: measuring", total=len(measures) * plan.runs)
     figures = {}
