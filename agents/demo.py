@@ -14,7 +14,7 @@ from ..configs.load import preset_names
 from .days import DayRequest, draw_days
 from .plots import plot_day
 from .policy import Policy
-from .report import comparison_table, figures_by_policy
+from .report import comparison_table, figures_by_policy, print_table
 from .run import RunResult, run_days
 from .simulation import choose_policies, say
 
@@ -40,7 +40,7 @@ def main(folder: Path = FOLDER, presets: Sequence[str] = ()) -> int:
 
         runs = {name: run_preset(name, policies, tick) for name in names}
     say(console, f"One day, {DATE}, of each preset under every rule:")
-    console.print(comparison_table({name: figures_by_policy(results) for name, results in runs.items()}))
+    print_table(console, comparison_table({name: figures_by_policy(run) for name, run in runs.items()}))
     say(console, "The last three of each section run without projection, to show that neglect never pays.")
     for name, results in runs.items():
         for run in results:

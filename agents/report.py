@@ -8,6 +8,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from .figures import Figures, figures
 from .run import RunResult
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 NOT_KNOWN = "-"
@@ -63,6 +65,9 @@ def document(
         "ports": first.n_ports,
         "interval_minutes": first.interval_minutes,
         "config_hash": config_hash(drawn.settings) if drawn.settings else None,
+        "files": {name: path for name, path in asdict(request.files).items() if path}
+        if request.files
+        else {},
         "provenance": provenance(drawn.scenarios),
         "machine": machine(),
         "timings": {r.policy: {"run_s": r.wall_s} for r in results if r.policy in shown},
@@ -107,18 +112,26 @@ def _table(first: str, columns: Sequence[str]) -> Table:
     from rich.box import SIMPLE
     from rich.table import Table
 
-    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column(first, no_wrap=True)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
+def print_table(console: Console, table: Table) -> None:
+    """Print a table whole: on a narrow screen its lines wrap, but no figure is cut."""
+    console.width = max(
+        console.width, console.measure(table, options=console.options.update(width=500)).maximum
+    )
+    console.print(table)
+
+
 def show(value: float | None, figure: str) -> str:
-    """A figure for people: counts whole, per cents with one decimal, the rest with two."""
+    """A figure for people: counts whole, per cents and kW with one decimal, the rest with two."""
     if value is None:
         return NOT_KNOWN
-    digits = 0 if figure == "stays" else 1 if figure.endswith("_percent") else 2
+    digits = 0 if figure == "stays" else 1 if figure.endswith(("_percent", "_kw")) else 2
     return f"{round(value, digits) + 0.0:.{digits}f}"
 
 

@@ -11,7 +11,16 @@ from rich.console import Console
 from .days import DayRequest, DrawnDays, draw_days, provenance
 from .plots import plot_day
 from .policy import Policy, find_policy
-from .report import comparison_table, days_csv, document, figures_by_policy, ledger_table, to_json, write_text
+from .report import (
+    comparison_table,
+    days_csv,
+    document,
+    figures_by_policy,
+    ledger_table,
+    print_table,
+    to_json,
+    write_text,
+)
 from .rules import RULES, Uncontrolled
 from .rules.raw import raw_references
 from .run import RunResult, run_days
@@ -119,7 +128,8 @@ def _show(
     span = f"{first:%a %d %b %Y}" + (f" and {len(drawn.scenarios) - 1} more days" if first != last else "")
     say(console, f"{drawn.name}, {drawn.scenarios[0].n_ports} ports, {span}")
     few = len(by_policy) <= LEDGER_COLUMNS
-    console.print(ledger_table(by_policy, drawn.name) if few else comparison_table({drawn.name: by_policy}))
+    table = ledger_table(by_policy, drawn.name) if few else comparison_table({drawn.name: by_policy})
+    print_table(console, table)
     for key, values in provenance(drawn.scenarios).items():
         more = f" (and {len(values) - 1} more)" if len(values) > 1 else ""
         say(console, f"{key}: {values[0]}{more}")

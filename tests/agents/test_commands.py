@@ -166,5 +166,6 @@ def test_real_files_are_named_in_the_output(capsys: pytest.CaptureFixture[str]) 
     told = " ".join(text for values in out["provenance"].values() for text in values)
     for word in ("ercot_dam_spp_2021", "home_sessions_norway", "moer_caiso_pge_2021-05", "LZ_HOUSTON"):
         assert word in told
+    assert out["files"]["location"] == "LZ_HOUSTON"
     assert out["dates"][0].startswith("2021")
     assert out["policies"]["cheapest_hours"]["co2_kg"] is not None
