@@ -172,17 +172,17 @@ def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
 
 
 @kernel
-def level(m, cars, group_of, group, room):
-    """Cut the shares of a group to `room` kW: largest keys first, to a common level of key.
+def level(m, cars, group_of, group, room, start):
+    """Cut the shares of a group to `room` kW: largest keys first, to a common level of key, which is returned.
 
-    Newton's method on a piecewise linear function inside a bracket.
+    Newton's method on a piecewise linear function inside a bracket, from `start`: the last level is near.
     """
     lo, hi = 0.0, 0.0
     for i in range(m):
         if group_of[i] == group:
             hi = max(hi, cars.key[i])
             cars.limit[i] = cars.share[i]
-    at = lo
+    at = start if lo < start < hi else lo
     for _ in range(MAX_LEVEL_STEPS):
         load, slope = 0.0, 0.0
         for i in range(m):
@@ -208,6 +208,28 @@ def level(m, cars, group_of, group, room):
     for i in range(m):
         if group_of[i] == group:
             cars.share[i] = min(max(cars.key[i] - at, 0.0), cars.limit[i])
+    return at
+
+
+@kernel
+def fill_one_site(b, m, cars, limits, headroom, arrivals, last):
+    """`fill` where all cars share one site: the depot's case, worth its own loop."""
+    s, at = cars.site[0], 0.0
+    for h in range(last - 1, 0, -1):
+        load = 0.0
+        for i in range(m):
+            share = min(cars.now[i], 1.0) if cars.left[i] > h else 0.0
+            cars.share[i] = share
+            load += cars.power[i] * share
+        if load <= 0.0:
+            continue
+        room = site_room(b, s, h, limits, headroom, arrivals)
+        if load > room + TOLERANCE:
+            for i in range(m):
+                cars.key[i] = cars.now[i]
+            at = level(m, cars, cars.site, s, room, at)
+        for i in range(m):
+            cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
 
 
 @kernel
@@ -219,7 +241,10 @@ def fill(b, m, cars, limits, headroom, arrivals):
         beyond = max(cars.left[i] - limits.horizon, 0)
         cars.now[i] = max(cars.need[i] - beyond, 0.0)
         last = max(last, min(cars.left[i], limits.horizon))
-    n_feeders = cars.feeder_sum.shape[0] if limits.site_feeder.shape[0] > 1 else 0
+    if limits.site_feeder.shape[0] == 1:
+        fill_one_site(b, m, cars, limits, headroom, arrivals, last)
+        return
+    n_feeders = cars.feeder_sum.shape[0]
     for h in range(last - 1, 0, -1):
         for i in range(m):
             cars.site_sum[cars.site[i]] = 0.0
@@ -238,7 +263,7 @@ def fill(b, m, cars, limits, headroom, arrivals):
             if cars.site_sum[s] > 0.0:
                 room = site_room(b, s, h, limits, headroom, arrivals)
                 if cars.site_sum[s] > room + TOLERANCE:
-                    level(m, cars, cars.site, s, room)
+                    level(m, cars, cars.site, s, room, 0.0)
                 # The site's time to clear, for the feeder's order; and done with this site.
                 cars.site_need[s] = cars.site_need[s] / max(room, 1e-6)
                 cars.site_sum[s] = -1.0
@@ -251,7 +276,7 @@ def fill(b, m, cars, limits, headroom, arrivals):
             if cars.feeder_sum[f] > room + TOLERANCE:
                 for i in range(m):
                     cars.key[i] = max(cars.now[i], min(cars.site_need[cars.site[i]], 1e6))
-                level(m, cars, cars.feeder, f, room)
+                level(m, cars, cars.feeder, f, room, 0.0)
         for i in range(m):
             cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
 
