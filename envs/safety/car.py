@@ -26,6 +26,8 @@ class CarModel(NamedTuple):
     plan_soc: Callable[..., Any]
     plan_target: Callable[..., Any]
     hours_to: Callable[..., Any]
+    taper_hours: Callable[..., Any]
+    draw: Callable[..., Any]
     can_charge: Callable[..., Any]
     can_export: Callable[..., Any]
     hours_after_export: Callable[..., Any]
@@ -36,7 +38,7 @@ def make_car_model(
     ops: Operations, port: PortModel, compile_: Callable[..., Any] = lambda function: function
 ) -> CarModel:
     """Build the model for one back end."""
-    where, minimum, maximum = ops.where, ops.minimum, ops.maximum
+    where, minimum, maximum, log = ops.where, ops.minimum, ops.maximum, ops.log
     zero, one, tiny_soc, tiny_h = (ops.number(x) for x in (0.0, 1.0, TINY_SOC, TINY_HOURS))
     full = ops.number(FULL_SOC)
     full_power, taper_start, time_to, latest_start = (
@@ -69,6 +71,21 @@ def make_car_model(
         return where(
             target_soc > soc + tiny_soc, time_to(target_soc, soc, battery_kw, knee, tau, capacity_kwh), zero
         )
+
+    @compile_
+    def taper_hours(target_soc, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw):
+        """Hours at full power that a car spends in its taper before `target_soc`."""
+        battery_kw = full_power(max_charge_kw, accept_kw, efficiency, loss_kw)
+        knee = taper_start(battery_kw, accept_kw, taper_soc)
+        tau = capacity_kwh * (one - taper_soc) / accept_kw
+        goal = minimum(target_soc, full)
+        return where(goal > knee, tau * log(maximum((one - knee) / (one - goal), one)), zero)
+
+    @compile_
+    def draw(soc, known, max_charge_kw, taper_soc, accept_kw, efficiency, loss_kw):
+        """Highest set-point that still makes a difference: what the battery takes now, as grid power."""
+        accepted = minimum(accept_kw, accept_kw * (one - soc) / (one - taper_soc))
+        return where(known, minimum((accepted + loss_kw) / efficiency, max_charge_kw), max_charge_kw)
 
     @compile_
     def can_charge(soc, known, need_kwh, charge_limit_soc, max_charge_kw):
@@ -137,12 +154,23 @@ def make_car_model(
         power = power_to_reach(
             after, soc, step_h, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw
         )
-        power = where(progress_h >= step_h, max_charge_kw, power)
+        most = draw(soc, known, max_charge_kw, taper_soc, accept_kw, efficiency, loss_kw)
+        power = where(progress_h >= step_h, most, minimum(power, most))
         power = maximum(ceil_to_step(power, step_kw, rounding), min_charge_kw)
         due = (progress_h > tiny_h) | (after > soc)
         return where(due, minimum(power, can_charge_kw), zero)
 
-    return CarModel(plan_soc, plan_target, hours_to, can_charge, can_export, hours_after_export, mandatory)
+    return CarModel(
+        plan_soc,
+        plan_target,
+        hours_to,
+        taper_hours,
+        draw,
+        can_charge,
+        can_export,
+        hours_after_export,
+        mandatory,
+    )
 
 
 @cache

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
-from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors
+from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors, planned_now, power_at
 from .reasons import Reason
 
 Array = NDArray[Any]
 
 _car, _port = car_model("numba"), port_model("numba")
 plan_soc, plan_target, hours_to, can_charge = _car.plan_soc, _car.plan_target, _car.hours_to, _car.can_charge
+taper_hours, draw = _car.taper_hours, _car.draw
 can_export, hours_after_export, mandatory = _car.can_export, _car.hours_after_export, _car.mandatory
 floor_to_step, ceil_to_step = _port.floor_to_step, _port.ceil_to_step
 
@@ -35,6 +36,9 @@ REFILL_STEPS = 4
 
 REFILL_ROUNDING = 1e-8
 """Steps of full power by which an exporting car may be due now: none but for rounding."""
+
+STRAIN_ROUNDING_KW = 1e-6
+"""Exports may add this much to what the plan lacks."""
 
 RANK_ROUNDING = 1e6
 """Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
@@ -106,12 +110,27 @@ def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
         cars.site[m] = port_site[n]
         cars.feeder[m] = limits.site_feeder[port_site[n]]
         cars.left[m] = max(p.steps_left[b, n], 1)
-        cars.power[m] = p.max_charge_kw[b, n]
+        loss = p.fixed_loss_kw[b, n]
+        cars.base[m] = loss / p.charge_efficiency[b, n]
+        cars.power[m] = min(
+            p.max_charge_kw[b, n], (p.battery_accept_kw[b, n] + loss) / p.charge_efficiency[b, n]
+        )
+        cars.rate[m] = step_h * p.battery_accept_kw[b, n] / (p.capacity_kwh[b, n] * (1.0 - p.taper_soc[b, n]))
+        cars.bend[m] = 0.0
+        if known:
+            cars.bend[m] = taper_hours(
+                target[m], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
+                p.battery_accept_kw[b, n], p.charge_efficiency[b, n], loss,
+            ) / step_h  # fmt: skip
         hours = hours_to(
             target[m], soc[m], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
             p.battery_accept_kw[b, n], p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
         )  # fmt: skip
         cars.need[m] = hours / step_h if top[m] > 0.0 else 0.0
+        # What no plan can serve any more is not planned: the car leaves that much higher up in its taper.
+        missed = max(cars.need[m] - cars.left[m], 0.0)
+        cars.need[m] -= missed
+        cars.bend[m] -= missed
         m += 1
     return m
 
@@ -200,38 +219,59 @@ def need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, sca
 
 
 @kernel
-def refillable(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room):
-    """Whether, after `scale` of the wished exports, everybody can still be served; leaves the floors in `cars.now`."""
+def refill_strain(
+    b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room, headroom, arrivals
+):
+    """kW that the plan with margins lacks now after `scale` of the wished exports; floors are left in `cars.now`."""
     need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need)
-    if latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
+    if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
         own_floors(m, cars)
     else:
-        fill(b, m, cars, limits, 1.0, 0.0)
-    fits = True
-    total = 0.0
+        fill(b, m, cars, limits, headroom, arrivals)
+    strain = max(planned_now(m, cars) - now_room, 0.0)
     for i in range(m):
-        if cars.now[i] > REFILL_ROUNDING and want[i] < 0.0:
-            fits = False
-        if cars.now[i] > 1.0 + REFILL_ROUNDING:
-            fits = False
-        total += cars.power[i] * min(cars.now[i], 1.0)
-    return fits and total <= now_room + 1e-6
+        if scale > 0.0 and want[i] < 0.0 and cars.now[i] > REFILL_ROUNDING:
+            return np.inf
+        if cars.now[i] > 1.0:
+            strain += cars.power[i] * (cars.now[i] - 1.0)
+    return strain
 
 
 @kernel
-def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room):
-    """Cut the exports to what can be refilled under the shared limits, and leave the floors in `cars.now`."""
-    if refillable(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room):
+def refill_exports(
+    b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals
+):
+    """Cut the exports to what can be refilled under the shared limits: they may not strain the plan."""
+    if (
+        refill_strain(
+            b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room, headroom, arrivals
+        )
+        <= STRAIN_ROUNDING_KW
+    ):
         return
-    lo, hi = 0.0, 1.0
-    if refillable(b, m, ports, cars, limits, step_h, soc, target, want, 0.0, need, now_room):
-        for _ in range(REFILL_STEPS):
-            middle = 0.5 * (lo + hi)
-            if refillable(b, m, ports, cars, limits, step_h, soc, target, want, middle, need, now_room):
-                lo = middle
-            else:
-                hi = middle
-        refillable(b, m, ports, cars, limits, step_h, soc, target, want, lo, need, now_room)
+    least = STRAIN_ROUNDING_KW + refill_strain(
+        b, m, ports, cars, limits, step_h, soc, target, want, 0.0, need, now_room, headroom, arrivals
+    )
+    wished = False
+    for i in range(m):
+        if want[i] < 0.0 and cars.now[i] > REFILL_ROUNDING:
+            want[i] = 0.0
+            why[i] |= REFILL
+        wished = wished or want[i] < 0.0
+    if not wished:
+        return
+    lo, middle, hi = 0.0, 1.0, 2.0
+    for _ in range(REFILL_STEPS + 1):
+        strain = refill_strain(
+            b, m, ports, cars, limits, step_h, soc, target, want, middle, need, now_room, headroom, arrivals
+        )
+        if strain <= least:
+            lo = middle
+        else:
+            hi = middle
+        if lo >= 1.0:
+            return
+        middle = 0.5 * (lo + hi)
     for i in range(m):
         if want[i] < 0.0:
             want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * lo, limits.rounding)
@@ -266,16 +306,11 @@ def must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want,
 @kernel
 def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order, key, need, why):
     """Raise the mandatory total to what the plan with margins says, least laxity first."""
-    for i in range(m):
-        cars.need[i] = need[i]
     planned = 0.0
     for i in range(m):
         planned += must[i]
     fill(b, m, cars, limits, headroom, arrivals)
-    total = 0.0
-    for i in range(m):
-        total += cars.power[i] * min(cars.now[i], 1.0)
-    extra = total - planned
+    extra = planned_now(m, cars) - planned
     if extra <= TOLERANCE:
         return
     for i in range(m):
@@ -288,7 +323,7 @@ def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order,
             break
         if need[i] <= 0.0 or must[i] >= top[i]:
             continue
-        more = min(min(cars.power[i] * min(need[i], 1.0), top[i]) - must[i], extra)
+        more = min(min(power_at(i, cars, need[i]) * min(need[i], 1.0), top[i]) - must[i], extra)
         if more <= 0.0:
             continue
         raised = min(
@@ -322,6 +357,21 @@ def imports_fit(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, m
 
 
 @kernel
+def cap_at_draw(b, m, ports, limits, cars, want):
+    """Offer a car in its taper no more than it takes, on the charger's step: room is scarce."""
+    p = ports
+    for i in range(m):
+        n = cars.port[i]
+        known = p.soc[b, n] == p.soc[b, n]
+        most = draw(
+            p.soc[b, n], known, p.max_charge_kw[b, n], p.taper_soc[b, n], p.battery_accept_kw[b, n],
+            p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
+        )  # fmt: skip
+        most = max(ceil_to_step(most, p.step_kw[b, n], limits.rounding), p.min_charge_kw[b, n])
+        want[i] = min(want[i], most)
+
+
+@kernel
 def share_imports(
     b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why
 ):
@@ -330,6 +380,7 @@ def share_imports(
     Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
     """
     p = ports
+    cap_at_draw(b, m, ports, limits, cars, want)
     for phase in range(2):
         for i in range(m):
             key[i] = cars.left[i] - cars.need[i] if phase == 0 else economic[i]
@@ -407,26 +458,32 @@ def project(
                 feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] + feeders.net_load_kw[b, f], 0.0)
             limit_exports(b, m, ports, limits, cars, cars.site, site_kw, cars.site_sum, want, why)
             limit_exports(b, m, ports, limits, cars, cars.feeder, feeder_kw, cars.feeder_sum, want, why)
-        now_room = 0.0
+        now_room, feeders_room = 0.0, 0.0
         for s in range(n_sites):
             o = sites.import_limit_kw
             site_kw[s] = max(o.values[o.row[b], s, o.start[b]] - sites.net_load_kw[b, s], 0.0)
+            now_room += site_kw[s]
         for f in range(n_feeders):
             o = feeders.import_limit_kw
             feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] - feeders.net_load_kw[b, f], 0.0)
-            now_room += feeder_kw[f]
+            feeders_room += feeder_kw[f]
+        now_room = min(now_room, feeders_room)
         if exporting:
             need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
         # With the margins first: where everybody can wait in spite of them, nothing else is needed.
         relaxed = latest_starts_fit(b, m, cars, limits, headroom, arrivals)
         if relaxed:
             own_floors(m, cars)
-        elif exporting:
-            refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room)
-        elif reserve and latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
-            own_floors(m, cars)
         else:
-            fill(b, m, cars, limits, 1.0, 0.0)
+            if exporting:
+                refill_exports(
+                    b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals
+                )  # fmt: skip
+                need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
+            if reserve and latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
+                own_floors(m, cars)
+            else:
+                fill(b, m, cars, limits, 1.0, 0.0)
         must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
         if reserve and not relaxed:
             add_reserve(

@@ -1,16 +1,19 @@
 """The look-ahead, compiled: the latest feasible schedule of all present cars under the shared limits.
 
 Each car is `(left, need, power)`: whole steps until its said departure, steps of full power that it still needs, and
-its full set-point. Going backward from the last departure, every future step's capacity is given to the cars with
-the largest need first, to a common level ("reverse-time level filling"); what is left when the present step is
-reached cannot be postponed. For one limit and constant power that is exact: with `F(m) = sum P (need - m)+`, a
-reverse step can lower `F(m)` by at most the capacity and to no less than `F(m+1)`, and level filling attains the
-larger of the two bounds for every `m` at once, so `F(0)` is least. Under a feeder with several sites a car's level is
-the greater of its own need and its site's time to clear; that is a good rule, not an exact one.
+its full set-point, which falls exponentially over its last `bend` steps, the taper. Going backward from the last
+departure, every future step's capacity is given to the cars with the largest need first, to a common level
+("reverse-time level filling"); what is left when the present step is reached cannot be postponed. For one limit and
+constant power that is exact: with `F(m) = sum P (need - m)+`, a reverse step can lower `F(m)` by at most the capacity
+and to no less than `F(m+1)`, and level filling attains the larger of the two bounds for every `m` at once, so `F(0)` is
+least. With a taper the filled schedule can be driven (a share `x` of a step takes at most `x` times the set-point that
+the step's start at full power takes), but it need not be the best one. Under a feeder with several sites a car's level
+is the greater of its own need and its site's time to clear; that is a good rule, not an exact one.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +52,11 @@ class Cars(NamedTuple):
     feeder: Array
     left: Array  # steps until the said departure, at least 1
     need: Array  # steps of full power still needed
-    power: Array  # full set-point, kW
+    power: Array  # set-point that full power takes before the taper, kW
+    base: Array  # the part of it that the charger's fixed loss takes, kW
+    bend: Array  # steps of full power before the target that lie in the taper
+    rate: Array  # by which the power falls in the taper, per step
+    draw: Array  # set-point of the step that is being planned, kW
     now: Array  # result: steps of full power that this step must give
     share: Array
     key: Array
@@ -65,9 +72,8 @@ def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
     """Fresh scratch arrays: a kernel allocates nothing."""
     i, f = np.int64, np.float64
     return Cars(
-        np.zeros(n, i), np.zeros(n, i), np.zeros(n, i), np.zeros(n, i), np.zeros(n, f), np.zeros(n, f),
-        np.zeros(n, f), np.zeros(n, f), np.zeros(n, f), np.zeros(n, f), np.zeros(sites, f), np.zeros(sites, f),
-        np.zeros(sites, i), np.zeros(feeders, f), np.zeros(horizon + 2, f),
+        *(np.zeros(n, i) for _ in range(4)), *(np.zeros(n, f) for _ in range(10)),
+        np.zeros(sites, f), np.zeros(sites, f), np.zeros(sites, i), np.zeros(feeders, f), np.zeros(horizon + 2, f),
     )  # fmt: skip
 
 
@@ -172,6 +178,24 @@ def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
 
 
 @kernel
+def power_at(i, cars, need):
+    """Set-point that car `i` takes at full power where `need` steps of it are missing to the target."""
+    if need >= cars.bend[i]:
+        return cars.power[i]
+    return cars.base[i] + (cars.power[i] - cars.base[i]) * math.exp(cars.rate[i] * (need - cars.bend[i]))
+
+
+@kernel
+def planned_now(m, cars):
+    """kW that the floors of this step take together."""
+    total = 0.0
+    for i in range(m):
+        if cars.now[i] > 0.0:
+            total += power_at(i, cars, cars.need[i]) * min(cars.now[i], 1.0)
+    return total
+
+
+@kernel
 def level(m, cars, group_of, group, room, start):
     """Cut the shares of a group to `room` kW: largest keys first, to a common level of key, which is returned.
 
@@ -189,10 +213,10 @@ def level(m, cars, group_of, group, room, start):
             if group_of[i] == group and cars.limit[i] > 0.0:
                 above = cars.key[i] - at
                 if above >= cars.limit[i]:
-                    load += cars.power[i] * cars.limit[i]
+                    load += cars.draw[i] * cars.limit[i]
                 elif above > 0.0:
-                    load += cars.power[i] * above
-                    slope += cars.power[i]
+                    load += cars.draw[i] * above
+                    slope += cars.draw[i]
         excess = load - room
         if abs(excess) <= TOLERANCE:
             break
@@ -218,9 +242,11 @@ def fill_one_site(b, m, cars, limits, headroom, arrivals, last):
     for h in range(last - 1, 0, -1):
         load = 0.0
         for i in range(m):
-            share = min(cars.now[i], 1.0) if cars.left[i] > h else 0.0
-            cars.share[i] = share
-            load += cars.power[i] * share
+            cars.share[i] = 0.0
+            if cars.left[i] > h and cars.now[i] > 0.0:
+                cars.share[i] = min(cars.now[i], 1.0)
+                cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
+                load += cars.draw[i] * cars.share[i]
         if load <= 0.0:
             continue
         room = site_room(b, s, h, limits, headroom, arrivals)
@@ -255,8 +281,9 @@ def fill(b, m, cars, limits, headroom, arrivals):
             cars.share[i] = 0.0
             if cars.left[i] > h and cars.now[i] > 0.0:
                 cars.share[i] = min(cars.now[i], 1.0)
-                cars.site_sum[cars.site[i]] += cars.power[i] * cars.share[i]
-                cars.site_need[cars.site[i]] += cars.power[i] * cars.now[i]
+                cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
+                cars.site_sum[cars.site[i]] += cars.draw[i] * cars.share[i]
+                cars.site_need[cars.site[i]] += cars.draw[i] * cars.now[i]
             cars.key[i] = cars.now[i]
         for i in range(m):
             s = cars.site[i]
@@ -268,7 +295,8 @@ def fill(b, m, cars, limits, headroom, arrivals):
                 cars.site_need[s] = cars.site_need[s] / max(room, 1e-6)
                 cars.site_sum[s] = -1.0
         for i in range(m):
-            cars.feeder_sum[cars.feeder[i]] += cars.power[i] * cars.share[i]
+            if cars.share[i] > 0.0:
+                cars.feeder_sum[cars.feeder[i]] += cars.draw[i] * cars.share[i]
         for f in range(n_feeders):
             if cars.feeder_sum[f] <= 0.0:
                 continue
