@@ -112,10 +112,11 @@ class Simulator:
 
     def snapshot(self) -> Snapshot:
         """What a controller may know now: views of the running worlds (NumPy and compiled back ends)."""
-        state, days = self._state, self.bank.days
-        day = np.asarray(state.day)
-        step = np.minimum(np.asarray(state.step), self.n_steps - 1)
-        hour = (step * self.step_h).astype(np.int64)
+        # Operators only, so that the arrays may be torch's.
+        state, days = self._state, self._engine.days
+        day = state.day
+        step = state.step - 1 * (state.step >= self.n_steps)
+        seconds = round(self.step_h * 3600)
 
         def outlook(series: Series) -> Outlook:
             return Outlook(series.values, series.row[day], step)
@@ -126,10 +127,10 @@ class Simulator:
             return Outlook(folded, series.row[day] * values.shape[1] + issue, step)
 
         issue = days.price_issue.values[days.price_issue.row[day], step]
-        known_until = days.price_known_until.values[days.price_known_until.row[day], issue]
-        second = days.start_second[day] + (step * self.step_h * 3600).astype(np.int64)
+        known = days.price_known_until.values[days.price_known_until.row[day], issue] - step
         shift = days.clock_shift_step[day]
-        second = second + np.where((shift >= 0) & (step >= shift), days.clock_shift_s[day], 0)
+        shifted = days.clock_shift_s[day] * ((shift >= 0) & (step >= shift))
+        second = days.start_second[day] + step * seconds + shifted
         imports, exports = outlook(days.import_price), outlook(days.export_price)
         arrivals = days.expected_arrivals_kwh
         return Snapshot(
@@ -149,7 +150,7 @@ class Simulator:
                 demand_rate_usd_per_kw=days.demand_rate[day],
                 expected_arrivals_kwh=arrivals.values,
                 arrivals_row=arrivals.row[day],
-                arrivals_hour=hour,
+                arrivals_hour=step * seconds // 3600,
             ),
             feeders=FeederColumns(
                 net_load_kw=outlook(days.feeder_net_load_kw).now(),
@@ -164,7 +165,7 @@ class Simulator:
                 export_price_now_usd_per_kwh=exports.now(),
                 import_price_usd_per_kwh=issued(days.import_price_forecast),
                 export_price_usd_per_kwh=issued(days.export_price_forecast),
-                price_known_steps=np.maximum(known_until - step, 0),
+                price_known_steps=known * (known > 0),
                 emissions_now_kg_per_kwh=outlook(days.emissions).now()[:, 0],
                 emissions_kg_per_kwh=outlook(days.emissions_forecast),
                 emissions_issued_kg_per_kwh=outlook(days.emissions_issued),
@@ -176,7 +177,7 @@ class Simulator:
         )
 
     def _events(self, day: Array, step: Array) -> EventColumns:
-        table, now = self.bank.days.events, step[:, None]
+        table, now = self._engine.days.events, step[:, None]
         return EventColumns(
             known=table.notice_step[day] <= now,
             start_step=table.start_step[day] - now,

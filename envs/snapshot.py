@@ -1,7 +1,7 @@
 """What a controller may know: one frozen, columnar record, made by the simulator and by telemetry alike.
 
-Symbols: `B` worlds (a live fleet is `B = 1`), `N` ports, `S` sites, `F` feeders, `P` tariffs, `H` steps of outlook,
-the present one included, `E` events. Field by field this is the table of contracts 7. Missing is NaN, never 0.
+Symbols: `B` worlds (a live fleet is `B = 1`), `N` ports, `S` sites, `F` feeders, `P` tariffs, `E` events, `H` steps of
+outlook, the present one included. This is the table of contracts 7, field by field. Missing is NaN, never 0.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Outlook(NamedTuple):
 
     def window(self, steps: int) -> Array:
         """The next `steps` values as an array (B, G, steps)."""
-        index = self.start[:, None] + np.arange(steps)
-        return self.values[self.row[:, None], :, index].transpose(0, 2, 1)
+        index = self.start[:, None] + _count(self.start, steps)
+        return self.values[self.row[:, None], :, index].swapaxes(1, 2)
 
     def now(self) -> Array:
         """The present step's values (B, G)."""
@@ -39,8 +39,13 @@ class Outlook(NamedTuple):
         return self.values[self.row, self.start]
 
 
+def _count(like: Array, steps: int) -> Array:
+    """0 .. steps - 1 where `like` lives: NumPy, or a torch device."""
+    return like.new_tensor(range(steps)) if hasattr(like, "new_tensor") else np.arange(steps)
+
+
 class PortColumns(NamedTuple):
-    """One column per field of a port, each `(B, N)`; an empty port has `plugged` False and the rest 0 or NaN."""
+    """One column per field of a port, each `(B, N)`; of an empty port only `plugged` and the powers mean anything."""
 
     plugged: Array
     soc: Array  # NaN where the car tells none
@@ -90,7 +95,7 @@ class SiteColumns(NamedTuple):
 
 
 class FeederColumns(NamedTuple):
-    """Limits of each feeder and the load on it without the cars: its sites and what is behind no meter of ours."""
+    """Limits of each feeder and the load on it without the cars: its sites and what no meter of ours sees."""
 
     net_load_kw: Array  # (B, F) now
     net_load_forecast_kw: Outlook  # (F, H)
@@ -161,7 +166,7 @@ class Snapshot:
         return self._price_window(self.context.export_price_usd_per_kwh, False, steps)
 
     def _price_window(self, outlook: Outlook, importing: bool, steps: int | None) -> Array:
-        window = np.array(outlook.window(steps or self.horizon))
+        window = outlook.window(steps or self.horizon)
         context = self.context
         now = context.import_price_now_usd_per_kwh if importing else context.export_price_now_usd_per_kwh
         window[:, :, 0] = now
@@ -169,7 +174,7 @@ class Snapshot:
 
     def emissions_window(self, steps: int | None = None) -> Array:
         """Marginal emissions (B, H) in kg/kWh: the present value, the issued forecast, then a typical day."""
-        window = np.array(self.context.emissions_kg_per_kwh.window(steps or self.horizon)[:, 0])
+        window = self.context.emissions_kg_per_kwh.window(steps or self.horizon)[:, 0]
         issued = self.context.emissions_issued_kg_per_kwh.now_row()
         reach = min(issued.shape[1], window.shape[1] - 1)
         window[:, 1 : 1 + reach] = issued[:, :reach]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..ledger import Account, MoneyTerms, Tally
 from ..snapshot import PortColumns
-from ..world.bank import Bank, Series
+from ..world.bank import Bank, DayTable, Series
 from .backends import ledger_model, operations, port_model
 from .state import NO_STAY, StepTerms, WorldState
 
@@ -32,7 +32,7 @@ class ArrayEngine:
         self._money, self._terms = money, terms
         self._torch = backend == "torch"
         self._device = device
-        self.days = _mapped(bank.days, self._array)
+        self.days: DayTable = _mapped(bank.days, self._array)
         self._site_of = self._array(
             np.eye(bank.first.n_sites, dtype=bank.dtype)[bank.first.port_site]
         )  # (N, S)
@@ -168,18 +168,11 @@ class ArrayEngine:
         return copy
 
     def _in_peaker_window(self, state: WorldState) -> Any:
-        second = self.seconds(state.day, state.step) % 86400
-        return (second >= self._terms.peaker_from_s) & (second < self._terms.peaker_to_s)
-
-    def seconds(self, day: Any, step: Any) -> Any:
-        """Wall clock in seconds since the first local midnight, (B,)."""
         days, seconds = self.days, round(self._terms.step_h * 3600)
-        shift = days.clock_shift_step[day]
-        return (
-            days.start_second[day]
-            + step * seconds
-            + days.clock_shift_s[day] * ((shift >= 0) & (step >= shift))
-        )
+        shift = days.clock_shift_step[state.day]
+        shifted = days.clock_shift_s[state.day] * ((shift >= 0) & (state.step >= shift))
+        second = (days.start_second[state.day] + state.step * seconds + shifted) % 86400
+        return (second >= self._terms.peaker_from_s) & (second < self._terms.peaker_to_s)
 
     def _drive(self, state: WorldState, setpoint_kw: Any, change: Any, tally: Any) -> tuple[WorldState, Any]:
         """Batteries and chargers over one step; returns the state and the grid power (B, N)."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ledger import Account, MoneyTerms
-from ..world.bank import Bank
+from ..world.bank import Bank, DayTable
 from .state import StepTerms, WorldState
 
 Array = NDArray[Any]
@@ -21,6 +21,8 @@ _MIN_WORLDS_PER_THREAD = 32
 
 class Engine(Protocol):
     """Steps the worlds; states go in and come out, so that a back end may replace or overwrite them."""
+
+    days: DayTable  # the bank's days, as arrays of the back end
 
     def prepare(self, state: WorldState) -> WorldState:
         """Bring a blank state to where the engine computes."""
@@ -59,6 +61,7 @@ class CompiledEngine:
         from . import kernels
 
         self._kernels, self._bank, self._money, self._terms = kernels, bank, money, terms
+        self.days = bank.days
         self._team = Team(threads)
 
     def prepare(self, state: WorldState) -> WorldState:
