@@ -126,7 +126,11 @@ def batch_obs(bank: Bank, plan: Plan) -> Run:
 
 
 def measure_ppo_s(preset: str, progress: Progress) -> float:
-    """Seconds of 100,000 PPO steps of stable-baselines3, its `MultiInputPolicy` with every default."""
+    """Seconds of 100,000 PPO steps of stable-baselines3: `MultiInputPolicy`, its defaults, rollouts of 2,048.
+
+    torch computes in one thread: for so small a network more of them only wait for each other.
+    """
+    import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.callbacks import BaseCallback
 
@@ -139,11 +143,15 @@ def measure_ppo_s(preset: str, progress: Progress) -> float:
             progress.update(task, completed=self.num_timesteps)
             return True
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     env = FleetVecEnv(PPO_WORLDS, scenario=preset)
     model = PPO("MultiInputPolicy", env, n_steps=2048 // PPO_WORLDS, device="cpu", seed=0)
     started = time.perf_counter()
     model.learn(PPO_STEPS, callback=Show())
-    return time.perf_counter() - started
+    took = time.perf_counter() - started
+    torch.set_num_threads(threads)
+    return took
 
 
 def measure_import_s(runs: int) -> float:

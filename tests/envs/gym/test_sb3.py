@@ -108,6 +108,17 @@ def test_ppo_learns_a_little(bank: Any) -> None:
 
 
 @pytest.mark.slow
+def test_ppo_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.progress import Progress
+
+    from ebbflow.envs.gym import measure
+
+    monkeypatch.setattr(measure, "PPO_STEPS", 4096)
+    with Progress(disable=True) as progress:
+        assert 0 < measure.measure_ppo_s("depot-workplace", progress) < 120
+
+
+@pytest.mark.slow
 def test_ppo_with_every_default_on_one_environment() -> None:
     model = PPO("MultiInputPolicy", FleetEnv("home-california"), seed=0, device="cpu")
     model.learn(4096)
