@@ -8,7 +8,7 @@ constant power that is exact: with `F(m) = sum P (need - m)+`, a reverse step ca
 and to no less than `F(m+1)`, and level filling attains the larger of the two bounds for every `m` at once, so `F(0)` is
 least. With a taper the filled schedule can be driven (a share `x` of a step takes at most `x` times the set-point that
 the step's start at full power takes), but it need not be the best one. Under a feeder with several sites a car's level
-is the greater of its own need and its site's time to clear; that is a good rule, not an exact one.
+is the greater of its own need and its site's time to clear at its mean room; a good rule, not an exact one.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Cars(NamedTuple):
     limit: Array
     site_sum: Array
     site_need: Array
+    site_ahead: Array  # sum of the site's room from now to the step that is being planned, kW
     site_count: Array
     feeder_sum: Array
     step_sum: Array
@@ -73,7 +74,7 @@ def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
     i, f = np.int64, np.float64
     return Cars(
         *(np.zeros(n, i) for _ in range(4)), *(np.zeros(n, f) for _ in range(10)),
-        np.zeros(sites, f), np.zeros(sites, f), np.zeros(sites, i), np.zeros(feeders, f), np.zeros(horizon + 2, f),
+        *(np.zeros(sites, f) for _ in range(3)), np.zeros(sites, i), np.zeros(feeders, f), np.zeros(horizon + 2, f),
     )  # fmt: skip
 
 
@@ -259,6 +260,24 @@ def fill_one_site(b, m, cars, limits, headroom, arrivals, last):
 
 
 @kernel
+def count_ahead(b, cars, limits, headroom, arrivals, h, counted):
+    """Bring each site's room in steps 0 .. `counted` down to steps 0 .. `h`, in `cars.site_ahead`; returns `h`.
+
+    Counted when first needed: a `counted` below 0 says that nothing is there yet.
+    """
+    for s in range(cars.site_need.shape[0]):
+        if cars.site_need[s] <= 0.0:
+            continue
+        if counted < 0:
+            cars.site_ahead[s] = 0.0
+            for k in range(h + 1):
+                cars.site_ahead[s] += site_room(b, s, k, limits, headroom, arrivals)
+        for k in range(h + 1, counted + 1):
+            cars.site_ahead[s] -= site_room(b, s, k, limits, headroom, arrivals)
+    return h
+
+
+@kernel
 def fill(b, m, cars, limits, headroom, arrivals):
     """Reverse-time level filling; writes into `cars.now` what this step must give, in steps of full power."""
     last = 0
@@ -270,7 +289,9 @@ def fill(b, m, cars, limits, headroom, arrivals):
     if limits.site_feeder.shape[0] == 1:
         fill_one_site(b, m, cars, limits, headroom, arrivals, last)
         return
-    n_feeders = cars.feeder_sum.shape[0]
+    n_feeders, counted = cars.feeder_sum.shape[0], -1
+    for s in range(cars.site_need.shape[0]):
+        cars.site_need[s] = 0.0
     for h in range(last - 1, 0, -1):
         for i in range(m):
             cars.site_sum[cars.site[i]] = 0.0
@@ -283,7 +304,7 @@ def fill(b, m, cars, limits, headroom, arrivals):
                 cars.share[i] = min(cars.now[i], 1.0)
                 cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
                 cars.site_sum[cars.site[i]] += cars.draw[i] * cars.share[i]
-                cars.site_need[cars.site[i]] += cars.draw[i] * cars.now[i]
+            cars.site_need[cars.site[i]] += cars.power[i] * cars.now[i]
             cars.key[i] = cars.now[i]
         for i in range(m):
             s = cars.site[i]
@@ -291,9 +312,7 @@ def fill(b, m, cars, limits, headroom, arrivals):
                 room = site_room(b, s, h, limits, headroom, arrivals)
                 if cars.site_sum[s] > room + TOLERANCE:
                     level(m, cars, cars.site, s, room, 0.0)
-                # The site's time to clear, for the feeder's order; and done with this site.
-                cars.site_need[s] = cars.site_need[s] / max(room, 1e-6)
-                cars.site_sum[s] = -1.0
+                cars.site_sum[s] = -1.0  # done with this site
         for i in range(m):
             if cars.share[i] > 0.0:
                 cars.feeder_sum[cars.feeder[i]] += cars.draw[i] * cars.share[i]
@@ -302,8 +321,10 @@ def fill(b, m, cars, limits, headroom, arrivals):
                 continue
             room = feeder_room(b, f, h, limits, headroom, arrivals)
             if cars.feeder_sum[f] > room + TOLERANCE:
+                counted = count_ahead(b, cars, limits, headroom, arrivals, h, counted)
                 for i in range(m):
-                    cars.key[i] = max(cars.now[i], min(cars.site_need[cars.site[i]], 1e6))
+                    clear = cars.site_need[cars.site[i]] * (h + 1) / max(cars.site_ahead[cars.site[i]], 1e-6)
+                    cars.key[i] = max(cars.now[i], min(clear, 1e6))
                 level(m, cars, cars.feeder, f, room, 0.0)
         for i in range(m):
             cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
