@@ -82,9 +82,7 @@ class MoneyTerms(NamedTuple):
 
 def money_terms(money: Money) -> MoneyTerms:
     """Resolve the defaults of `money`."""
-    overload = (
-        money.unserved_usd_per_kwh if money.overload_usd_per_kwh is None else money.overload_usd_per_kwh
-    )
+    overload = money.unserved_usd_per_kwh if money.overload_usd_per_kwh is None else money.overload_usd_per_kwh
     return MoneyTerms(
         money.wear_usd_per_kwh, money.calendar_wear_usd_per_kwh, money.unserved_usd_per_kwh,
         money.early_leave_usd_per_kwh, overload, money.carbon_usd_per_kg,
@@ -195,7 +193,7 @@ def make_ledger_model(
         feasible_kwh, soc_arrive, soc_end, hours_early, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency,
         loss_kw, stop_soc,
     ):  # fmt: skip
-        """Split what is missing into unserved and excused: what full power until the said departure could still give."""
+        """Split what is missing into unserved and excused: what full power until the said departure could give."""
         missing = maximum(feasible_kwh - capacity_kwh * (soc_end - soc_arrive), zero)
         missing = where(missing < tiny, zero, missing)
         later, _ = charge(

@@ -87,7 +87,7 @@ class Simulator:
         """Start day `days[i]` in world `worlds[i]`; by default day 0, 1, ... in all worlds."""
         chosen_worlds = np.arange(self.n_worlds) if worlds is None else np.asarray(worlds, np.int64)
         chosen = chosen_worlds % self.bank.n_days if days is None else np.asarray(days, np.int64)
-        if len(chosen) and not (0 <= chosen.min() and chosen.max() < self.bank.n_days):
+        if len(chosen) and (chosen.min() < 0 or chosen.max() >= self.bank.n_days):
             raise ValueError(f"day {chosen.max()} asked of a bank of {self.bank.n_days} days, counted from 0")
         self._state = self._engine.begin(
             self._state, chosen_worlds, np.broadcast_to(chosen, chosen_worlds.shape).copy()

@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+Array = Any
+"""NumPy's, or torch's where the torch back end runs."""
 
 
 class Outlook(NamedTuple):
@@ -193,5 +193,5 @@ def _copied(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, tuple):
-        return type(value)(*(_copied(item) for item in value))  # type: ignore[call-arg]
+        return type(value)(*(_copied(item) for item in value))
     return value

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..physics.backends import ROUNDING, operations
+from ..safety.array_plan import Library
 from ..safety.car import car_model
 from ..snapshot import Snapshot
 from .features import port_features
@@ -29,6 +30,7 @@ class ArrayCoder:
     def __init__(self, backend: str) -> None:
         self._ops, self._car, self._features = operations(backend), car_model(backend), port_features(backend)
         self._torch = backend == "torch"
+        self._lib = Library(self._torch)
 
     def ports(self, snapshot: Snapshot) -> Any:
         """Port features (B, N, K)."""
@@ -60,7 +62,7 @@ class ArrayCoder:
         )  # fmt: skip
         at = o.minimum(o.maximum(steps, 1), snapshot.horizon) - 1
         site, tariff = snapshot.port_site, s.tariff[snapshot.port_site]
-        slots, cheapest, cheapest_at, best = self._price_tables(snapshot, tariff, at)
+        slots, cheapest, cheapest_at, best = self._price_tables(snapshot, at)
         load = s.net_load_kw[:, site]
         cars = self._on_sites(snapshot, p.max_charge_kw)[:, site]
         last = o.where(p.last_setpoint_kw == p.last_setpoint_kw, p.last_setpoint_kw, one * 0)
@@ -76,45 +78,35 @@ class ArrayCoder:
 
     def _stack(self, columns: list[Any]) -> Any:
         if self._torch:
-            import torch
-
+            torch = self._lib.torch
             return torch.stack(columns, -1).to(torch.float32)
         return np.stack(columns, -1).astype(np.float32)
 
     def _on_sites(self, snapshot: Snapshot, values: Any) -> Any:
         """Sum of a port column by site (B, S)."""
-        total = snapshot.sites.net_load_kw * 0
-        if self._torch:
-            return total.index_add(1, snapshot.port_site, values)
-        np.add.at(total, (slice(None), snapshot.port_site), values)
-        return total
+        return values @ self._lib.groups(snapshot, values)[0].of
 
-    def _price_tables(self, snapshot: Snapshot, tariff: Any, at: Any) -> tuple[Any, Any, Any, Any]:
+    def _price_tables(self, snapshot: Snapshot, at: Any) -> tuple[Any, Any, Any, Any]:
         """Steps at or below the price now, cheapest price and its step, best export, over each stay (B, N)."""
         buy, sell = snapshot.import_price_window(), snapshot.export_price_window()
-        index = at[..., None]
-        if self._torch:
-            import torch
-
-            below = (buy <= buy[..., :1]).to(buy.dtype).cumsum(-1)
-            low, low_at = torch.cummin(buy, -1)
-            # torch names the last of equal minima; the first is wanted.
-            first = (buy[..., None, :] <= low[..., :, None]).to(torch.int8).argmax(-1)
-            tables = (below, low, first.to(buy.dtype), torch.cummax(sell, -1).values)
-            return tuple(table.gather(-1, index)[..., 0] for table in tables)  # type: ignore[return-value]
-        below = np.cumsum(buy <= buy[..., :1], -1).astype(buy.dtype)
-        low = np.minimum.accumulate(buy, -1)
-        fell = np.concatenate([np.zeros_like(buy[..., :1], bool), low[..., 1:] < low[..., :-1]], -1)
-        low_at = np.maximum.accumulate(fell * np.arange(buy.shape[-1]), -1).astype(buy.dtype)
-        tables = (below, low, low_at, np.maximum.accumulate(sell, -1))
-        return tuple(np.take_along_axis(table, index, -1)[..., 0] for table in tables)  # type: ignore[return-value]
+        index, one, torch = at[..., None], buy[..., :1] * 0 + 1, self._lib.torch
+        below = ((buy <= buy[..., :1]) * one).cumsum(-1)
+        low = torch.cummin(buy, -1).values if torch else np.minimum.accumulate(buy, -1)
+        high = torch.cummax(sell, -1).values if torch else np.maximum.accumulate(sell, -1)
+        # The first of equal minima: the last step at which the running minimum fell.
+        steps = self._lib.arange(snapshot.horizon, buy)[1:] * (low[..., 1:] < low[..., :-1]) * one
+        last_fall = torch.cummax(steps, -1).values if torch else np.maximum.accumulate(steps, -1)
+        join = torch.cat if torch else np.concatenate
+        low_at = join([one * 0, last_fall], -1)
+        take = (lambda table: table.gather(-1, index)) if torch else lambda table: np.take_along_axis(table, index, -1)
+        return tuple(take(table)[..., 0] for table in (below, low, low_at, high))  # type: ignore[return-value]
 
     def context(self, snapshot: Snapshot, ports: Any) -> Any:
         """Context features (B, M); `ports` are the port features of the same snapshot."""
         o, c, s, f = self._ops, snapshot.context, snapshot.sites, snapshot.feeders
         p, horizon, per_hour = snapshot.ports, snapshot.horizon, round(1 / snapshot.step_h)
         one = s.net_load_kw[:, 0] * 0 + 1
-        xp = _library(self._torch)
+        xp: Any = self._lib.torch or np
         angle = 2 * math.pi * c.seconds_of_day * one / 86400
         emissions = c.emissions_now_kg_per_kwh
         known = emissions == emissions
@@ -173,14 +165,6 @@ class ArrayCoder:
             most(running * 1.0) * one, _squash(o, o.maximum(rate, 0.0), RATE_SCALE), _clip(o, starts / DAY_H, 0, 1),
             _clip(o, ends / DAY_H, 0, 1), most((told & e.pays_export) * 1.0) * one,
         ]  # fmt: skip
-
-
-def _library(torch_wanted: bool) -> Any:
-    if torch_wanted:
-        import torch
-
-        return torch
-    return np
 
 
 def _clip(o: Any, x: Any, low: float, high: float) -> Any:

@@ -31,13 +31,9 @@ def decode(lo, hi, ports, step_h, rounding, actions, requested):
                     p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], p.max_charge_kw[b, n]
                 )
                 continue
-            if not (
-                known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
-            ):
+            if not (known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0):
                 continue
-            target = plan_target(
-                p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n]
-            )
+            target = plan_target(p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n])
             requested[b, n] = share * can_export(
                 True, p.soc[b, n], target, (p.steps_left[b, n] - 1) * step_h, step_h, p.reserve_soc[b, n],
                 p.min_soc[b, n], p.max_discharge_kw[b, n], p.min_discharge_kw[b, n], p.step_kw[b, n],

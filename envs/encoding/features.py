@@ -11,9 +11,7 @@ from ..physics.port import Operations
 from .fields import DAY_H, ENERGY_SCALE, POWER_SCALE, PRICE_SCALE
 
 
-def make_port_features(
-    ops: Operations, compile_: Callable[..., Any] = lambda function: function
-) -> Callable[..., Any]:
+def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda function: function) -> Any:
     """Build the function for one back end."""
     where, minimum, maximum = ops.where, ops.minimum, ops.maximum
     zero, one, two, three, five, tiny = (ops.number(x) for x in (0.0, 1.0, 2.0, 3.0, 5.0, 1e-9))
@@ -72,7 +70,7 @@ def make_port_features(
 
 
 @cache
-def port_features(backend: str) -> Callable[..., Any]:
+def port_features(backend: str) -> Any:
     """The features' function of `backend`; see `physics.backends.operations`."""
     ops = operations(backend)
     return make_port_features(ops, compile_scalar) if backend == "numba" else make_port_features(ops)

@@ -48,9 +48,7 @@ PORT_FIELDS = (
     Field("capacity_kwh", "kWh", "/ 100", 0, 3),
     Field("room", "1", "fraction of the battery up to the charge limit", 0, 1),
     Field("spare", "1", "fraction of the battery above reserve and minimum", 0, 1),
-    Field(
-        "price_rank", "1", "share of the steps left in the stay at or below the present import price", 0, 1
-    ),
+    Field("price_rank", "1", "share of the steps left in the stay at or below the present import price", 0, 1),
     Field("economic_laxity", "1", "those steps minus the steps needed, / steps left", -2, 1),
     Field("saving", "$/kWh", "present minus cheapest import price left, squashed at 0.1", -1, 1),
     Field("spread", "$/kWh", "best export price left minus present import price, squashed at 0.1", -1, 1),

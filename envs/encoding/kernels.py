@@ -39,7 +39,7 @@ class Desk(NamedTuple):
 
 def desk(sites: int, tariffs: int, horizon: int) -> Desk:
     """Fresh scratch arrays: a kernel allocates nothing."""
-    return Desk(*(np.zeros((tariffs, horizon)) for _ in range(4)), np.zeros(sites))
+    return Desk._make([*(np.zeros((tariffs, horizon)) for _ in range(4)), np.zeros(sites)])
 
 
 @kernel
@@ -54,7 +54,7 @@ def squash(x, scale):
 
 @kernel
 def price_tables(b, context, horizon, slots, cheapest, cheapest_at, best):
-    """Running figures of each tariff's outlook: steps at or below the price now, cheapest so far and when, best export."""
+    """Running figures of each outlook: steps at or below the price now, cheapest so far and when, best export."""
     imports, exports = context.import_price_usd_per_kwh, context.export_price_usd_per_kwh
     for p in range(imports.values.shape[1]):
         now, sell = context.import_price_now_usd_per_kwh[b, p], context.export_price_now_usd_per_kwh[b, p]
@@ -72,9 +72,7 @@ def price_tables(b, context, horizon, slots, cheapest, cheapest_at, best):
 
 
 @kernel
-def encode(
-    lo, hi, ports, port_site, sites, feeders, context, step_h, horizon, rounding, out, around, mask, desk
-):
+def encode(lo, hi, ports, port_site, sites, feeders, context, step_h, horizon, rounding, out, around, mask, desk):
     """Write the observations of worlds `lo .. hi` into `out` (B, N, K), `around` (B, M), `mask` (B, N)."""
     p, n_ports, site_cars = ports, port_site.shape[0], desk.site_cars
     slots, cheapest, cheapest_at, best = desk.slots, desk.cheapest, desk.cheapest_at, desk.best
@@ -97,9 +95,7 @@ def encode(
             taper, accept = p.taper_soc[b, n], p.battery_accept_kw[b, n]
             eta, loss = p.charge_efficiency[b, n], p.fixed_loss_kw[b, n]
             soc = plan_soc(p.soc[b, n], known, p.need_kwh[b, n], capacity)
-            target = plan_target(
-                p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n]
-            )
+            target = plan_target(p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n])
             top = can_charge(p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], power)
             need_h = hours_to(target, soc, power, capacity, taper, accept, eta, loss)
             steps = p.steps_left[b, n]
@@ -181,7 +177,7 @@ def write_context(b, feeders, sites, context, step_h, horizon, plugged, needed, 
     around[b, 14] = pays
     cars = max(site_cars.sum(), 1.0)
     at = 15
-    per_hour = int(round(1.0 / step_h))
+    per_hour = round(1.0 / step_h)
     limit, load = feeders.import_limit_kw, feeders.net_load_forecast_kw
     for i in range(HEADROOM_POINTS):
         h = min(i * HEADROOM_EVERY_H * per_hour, horizon - 1)

@@ -5,12 +5,12 @@ Nothing is overwritten: every step makes a new state, so that gradients can flow
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 
 from ..ledger import Account, MoneyTerms, Tally
-from ..snapshot import PortColumns
 from ..world.bank import Bank, DayTable, Series
 from .backends import ledger_model, operations, port_model
 from .state import NO_STAY, StepTerms, WorldState
@@ -33,17 +33,14 @@ class ArrayEngine:
         self._torch = backend == "torch"
         self._device = device
         self.days: DayTable = _mapped(bank.days, self._array)
-        self._site_of = self._array(
-            np.eye(bank.first.n_sites, dtype=bank.dtype)[bank.first.port_site]
-        )  # (N, S)
+        self._site_of = self._array(np.eye(bank.first.n_sites, dtype=bank.dtype)[bank.first.port_site])  # (N, S)
         self._feeder_of = self._array(np.eye(bank.first.n_feeders, dtype=bank.dtype)[bank.first.site_feeder])
         self._dtype = bank.dtype
 
     def _array(self, value: Any) -> Any:
         if not self._torch:
             return np.asarray(value)
-        import torch
-
+        torch: Any = importlib.import_module("torch")
         return torch.as_tensor(np.ascontiguousarray(value), device=self._device)
 
     def prepare(self, state: WorldState) -> WorldState:
@@ -84,9 +81,7 @@ class ArrayEngine:
             name: o.where(gone, getattr(p, name) * 0 + nan, getattr(p, name))
             for name in ("soc", "target_soc", "last_setpoint_kw")
         }
-        ports = p._replace(
-            plugged=p.plugged & ~gone, export_consent=p.export_consent & ~gone, **zero, **missing
-        )
+        ports = p._replace(plugged=p.plugged & ~gone, export_consent=p.export_consent & ~gone, **zero, **missing)
         return state._replace(stay=o.where(gone, state.stay * 0 + NO_STAY, state.stay), ports=ports)
 
     def _arrivals(self, state: WorldState) -> WorldState:
@@ -144,9 +139,7 @@ class ArrayEngine:
         dollars = self._columns(change, len(Account), power_kw)
         tallies = state.tallies + self._columns(tally, len(Tally), power_kw)
         for maximum in (Tally.PEAK_KW, Tally.WORST_SHORTFALL_KWH):
-            tallies = self._with(
-                tallies, maximum, self._ops.maximum(state.tallies[:, maximum], tally[maximum])
-            )
+            tallies = self._with(tallies, maximum, self._ops.maximum(state.tallies[:, maximum], tally[maximum]))
         return state._replace(accounts=state.accounts + dollars, tallies=tallies), dollars
 
     def _today(self, series: Series, state: WorldState) -> Any:
@@ -157,8 +150,7 @@ class ArrayEngine:
         zero = like[:, 0] * 0.0
         columns = [parts.get(i, zero) + zero for i in range(width)]
         if self._torch:
-            import torch
-
+            torch: Any = importlib.import_module("torch")
             return torch.stack(columns, 1)
         return np.stack(columns, 1)
 
@@ -326,9 +318,7 @@ class ArrayEngine:
         asked = o.where(goes_on, limited, state.asked_kwh)
         stay_h = (now - days.stays.arrive_step[state.stay * ends]) * terms.step_h * one
         could = ledger.feasible(asked, state.stop_soc, state.soc_arrive, stay_h, *car)
-        unserved, excused = ledger.shortfall(
-            could, state.soc_arrive, state.soc, early_h, *car, state.stop_soc
-        )
+        unserved, excused = ledger.shortfall(could, state.soc_arrive, state.soc, early_h, *car, state.stop_soc)
         zero = one * 0
         unserved, excused = o.where(ends, unserved, zero), o.where(ends, excused, zero)
         money = self._money

@@ -1,4 +1,4 @@
-"""The three back ends of the port model, loaded by name when used.
+"""The three back ends of the port model; their libraries are loaded by name when used, so that serving stays thin.
 
 NumPy is the reference and what serving runs; Numba compiles the same bodies for scalars inside loops over worlds;
 torch makes them differentiable and runs them on a GPU.
@@ -6,6 +6,7 @@ torch makes them differentiable and runs them on a GPU.
 
 from __future__ import annotations
 
+import importlib
 import math
 from functools import cache
 from typing import Any
@@ -28,7 +29,7 @@ def numpy_operations() -> Operations:
 
 def torch_operations() -> Operations:
     """torch's operations; literals become tensors where torch wants them."""
-    import torch
+    torch: Any = importlib.import_module("torch")
 
     def bound(clamp: str, pair: Any) -> Any:
         def apply(a: Any, b: Any) -> Any:
@@ -52,7 +53,7 @@ def scalar_operations() -> Operations:
     They compute in float64 whatever the arrays hold: outside of SIMD loops that costs about a quarter, and one set
     of kernels serves both precisions.
     """
-    import numba
+    numba: Any = importlib.import_module("numba")
 
     @numba.njit(inline="always")
     def where(condition, a, b):  # type: ignore[no-untyped-def]
@@ -73,8 +74,7 @@ def scalar_operations() -> Operations:
 
 def compile_scalar(function: Any) -> Any:
     """Compile an elementwise function for scalars."""
-    import numba
-
+    numba: Any = importlib.import_module("numba")
     return numba.njit(error_model="numpy")(function)
 
 
@@ -104,6 +104,4 @@ def port_model(backend: str) -> PortModel:
 def ledger_model(backend: str) -> LedgerModel:
     """The ledger's arithmetic of `backend`, see `operations`."""
     ops, port = operations(backend), port_model(backend)
-    return (
-        make_ledger_model(ops, port, compile_scalar) if backend == "numba" else make_ledger_model(ops, port)
-    )
+    return make_ledger_model(ops, port, compile_scalar) if backend == "numba" else make_ledger_model(ops, port)

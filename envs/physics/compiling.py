@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numba
+numba: Any = importlib.import_module("numba")
+"""Loaded by name: whoever imports this file wants the compiled back end, and no other file names Numba."""
 
 _SOURCES = ("*.py", "physics/*.py", "safety/*.py", "encoding/*.py")
 

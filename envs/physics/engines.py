@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..ledger import Account, MoneyTerms
 from ..world.bank import Bank, DayTable
 from .state import StepTerms, WorldState
 
-Array = NDArray[Any]
+Array = Any
+"""NumPy's, or torch's where the torch back end runs."""
 
 _MIN_WORLDS_PER_THREAD = 32
 """Below it, handing work to a thread costs more than it saves."""
@@ -37,9 +38,7 @@ class Engine(Protocol):
         ...
 
 
-def make_engine(
-    backend: str, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int, device: str
-) -> Engine:
+def make_engine(backend: str, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int, device: str) -> Engine:
     """The engine of `backend`.
 
     Raises:
@@ -103,7 +102,7 @@ class Team:
         if self._pool is None or self._pid != os.getpid():
             self._pool, self._pid = ThreadPoolExecutor(self.threads - 1), os.getpid()
         edges = [count * i // parts for i in range(parts + 1)]
-        waiting = [self._pool.submit(work, lo, hi) for lo, hi in zip(edges[1:-1], edges[2:], strict=True)]
+        waiting = [self._pool.submit(work, lo, hi) for lo, hi in pairwise(edges[1:])]
         work(edges[0], edges[1])
         for job in waiting:
             job.result()

@@ -135,9 +135,7 @@ def settle(b, n, s, days, state, money, terms, change):
     else:
         early_h = max(state.said_depart_step[b, n] - k, 0) * terms.step_h
     could = feasible(asked, stop, arrived, stay_h, power, capacity, taper, accept, eta, loss)
-    unserved, excused = shortfall(
-        could, arrived, soc, early_h, power, capacity, taper, accept, eta, loss, stop
-    )
+    unserved, excused = shortfall(could, arrived, soc, early_h, power, capacity, taper, accept, eta, loss, stop)
     price = early_price(money.early_leave_usd_per_kwh, state.dearest_usd_per_kwh[b, n], eta)
     change[b, Account.UNSERVED_USD] += money.unserved_usd_per_kwh * unserved
     change[b, Account.EARLY_LEAVE_USD] += price * excused
@@ -215,9 +213,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             if state.said_depart_step[b, n] > state.depart_step[b, n]:
                 dear = max(imp.values[imp.row[d], tariff, k], exp.values[exp.row[d], tariff, k] + paid)
                 state.dearest_usd_per_kwh[b, n] = max(state.dearest_usd_per_kwh[b, n], dear)
-        change[b, Account.WEAR_USD] = (
-            money.wear_usd_per_kwh * wear + money.calendar_wear_usd_per_kwh * calendar
-        )
+        change[b, Account.WEAR_USD] = money.wear_usd_per_kwh * wear + money.calendar_wear_usd_per_kwh * calendar
         t[b, Tally.KWH_FROM_BATTERY] += wear
         t[b, Tally.CALENDAR_WEAR_KWH] += calendar
         emissions = days.emissions.values[days.emissions.row[d], 0, k] * energy
@@ -282,7 +278,8 @@ def bill_sites(b, d, k, days, state, terms, money, change):
     for f in range(state.feeder_cars_kw.shape[1]):
         net = days.feeder_net_load_kw.values[days.feeder_net_load_kw.row[d], f, k]
         over += overload(
-            net, state.feeder_cars_kw[b, f], days.feeder_import_limit_kw.values[days.feeder_import_limit_kw.row[d], f, k],
+            net, state.feeder_cars_kw[b, f],
+            days.feeder_import_limit_kw.values[days.feeder_import_limit_kw.row[d], f, k],
             days.feeder_export_limit_kw.values[days.feeder_export_limit_kw.row[d], f, k], h,
         )  # fmt: skip
         t[b, Tally.PEAK_KW] = max(t[b, Tally.PEAK_KW], net + state.feeder_cars_kw[b, f])

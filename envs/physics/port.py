@@ -76,9 +76,7 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         return where(step_kw > zero, steps * safe, power_kw)
 
     @compile_
-    def offered_power(
-        setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw, rounding
-    ):
+    def offered_power(setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw, rounding):
         """What the charger makes of a set-point: clipped, on its current step, below its minimum a pause."""
         up = floor_to_step(minimum(maximum(setpoint_kw, zero), max_charge_kw), step_kw, rounding)
         up = where(up * (one + rounding) < min_charge_kw, zero, up)
@@ -97,9 +95,7 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         return maximum(taper_soc, one - (one - taper_soc) * battery_kw / battery_accept_kw)
 
     @compile_
-    def charge(
-        soc, power_kw, hours, capacity_kwh, taper_soc, battery_accept_kw, efficiency, fixed_loss_kw, stop_soc
-    ):
+    def charge(soc, power_kw, hours, capacity_kwh, taper_soc, battery_accept_kw, efficiency, fixed_loss_kw, stop_soc):
         """Charge at a set-point > 0 until `stop_soc`; returns the SoC after `hours` and the grid's kWh."""
         battery_kw = full_power(power_kw, battery_accept_kw, efficiency, fixed_loss_kw)
         safe_kw = maximum(battery_kw, tiny)

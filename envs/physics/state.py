@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..ledger import Account, Tally
 from ..snapshot import PortColumns
 from ..world.bank import Bank
 
-Array = NDArray[Any]
+Array = Any
+"""NumPy's, or torch's where the torch back end runs."""
 
 NO_STAY = -1
 
@@ -62,13 +62,20 @@ def blank_state(bank: Bank, worlds: int) -> WorldState:
         return np.zeros((worlds, n), dtype)
 
     ports = PortColumns(*(column(name) for name in PortColumns._fields))
-    whole, number = (lambda *shape: np.zeros(shape, np.int64)), (lambda *shape: np.zeros(shape, kind))
+
+    def whole(*shape: int) -> Array:
+        return np.zeros(shape, np.int64)
+
+    def number(*shape: int) -> Array:
+        return np.zeros(shape, kind)
+
     return WorldState(
         day=whole(worlds), step=whole(worlds), stay=whole(worlds, n) + NO_STAY, next_stay=whole(worlds, n),
         soc=number(worlds, n), soc_arrive=number(worlds, n), target_soc=number(worlds, n), asked_kwh=number(worlds, n),
         stop_soc=number(worlds, n), depart_step=whole(worlds, n), said_depart_step=whole(worlds, n),
         dearest_usd_per_kwh=number(worlds, n), site_cars_kw=number(worlds, s),
-        feeder_cars_kw=number(worlds, bank.first.n_feeders), window_kwh=number(worlds, s), window_base_kwh=number(worlds, s),
+        feeder_cars_kw=number(worlds, bank.first.n_feeders), window_kwh=number(worlds, s),
+        window_base_kwh=number(worlds, s),
         peak_kw=number(worlds, s), peak_base_kw=number(worlds, s), event_kwh=number(worlds, e),
         accounts=number(worlds, len(Account)), tallies=number(worlds, len(Tally)), ports=ports,
     )  # fmt: skip

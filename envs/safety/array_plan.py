@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,9 +20,7 @@ class Library:
     def __init__(self, torch_wanted: bool) -> None:
         self.torch: Any = None
         if torch_wanted:
-            import torch
-
-            self.torch = torch
+            self.torch = importlib.import_module("torch")
 
     def array(self, value: Any, like: Any) -> Any:
         if self.torch is not None:
@@ -61,9 +60,7 @@ class Library:
         site = snapshot.port_site
         feeder = snapshot.sites.feeder[site]
         counts = (len(snapshot.sites.feeder), snapshot.feeders.net_load_kw.shape[1])
-        return Group(self._eye(counts[0], site, like), site), Group(
-            self._eye(counts[1], feeder, like), feeder
-        )
+        return Group(self._eye(counts[0], site, like), site), Group(self._eye(counts[1], feeder, like), feeder)
 
     def _eye(self, count: int, index: Any, like: Any) -> Any:
         if self.torch is not None:
@@ -121,9 +118,7 @@ class ArrayPlan:
             return like * 0
         s = self._snapshot.sites
         row, issued = np.asarray(s.arrivals_row), np.minimum(np.asarray(s.arrivals_hour), table.shape[2] - 1)
-        ahead = np.asarray(s.arrivals_hour)[:, None] + (np.arange(self._h) * self._snapshot.step_h).astype(
-            int
-        )
+        ahead = np.asarray(s.arrivals_hour)[:, None] + (np.arange(self._h) * self._snapshot.step_h).astype(int)
         known = ahead < table.shape[3]
         load = table[row, :, issued][np.arange(len(row))[:, None], :, np.minimum(ahead, table.shape[3] - 1)]
         return self._lib.array((load * known[..., None]).transpose(0, 2, 1), like)

@@ -62,9 +62,7 @@ class ArrayProjector:
         feeder_kw = o.maximum(f.import_limit_kw.now() - f.net_load_kw, 0.0)
         want, why, floors, tight = self._look_ahead(snapshot, fleet, want, why, feeder_kw, rounding)
         must, why = self._must_charge(snapshot, fleet, want, floors, why, rounding)
-        if lib.any(tight) and (
-            self._reserve.headroom_factor < 1.0 or self._reserve.expected_arrivals_factor > 0.0
-        ):
+        if lib.any(tight) and (self._reserve.headroom_factor < 1.0 or self._reserve.expected_arrivals_factor > 0.0):
             must, why = self._add_reserve(snapshot, fleet, must, why, tight, rounding)
         want = o.where((want < 0) & (must > 0), want * 0, want)
         given = o.minimum(want, 0.0)
@@ -76,9 +74,7 @@ class ArrayProjector:
         crowded = lib.any_of(sites.total(drawn) > site_kw * (1 + 1e-12))
         crowded = crowded | lib.any_of(feeders.total(drawn) > feeder_kw * (1 + 1e-12))
         if lib.any(crowded):
-            want, why = self._share_imports(
-                snapshot, fleet, want, must, why, site_kw, feeder_kw, crowded, rounding
-            )
+            want, why = self._share_imports(snapshot, fleet, want, must, why, site_kw, feeder_kw, crowded, rounding)
         return Projection(o.where(fleet.here, want, want * 0), o.where(fleet.here, why, why * 0))
 
     def _fleet(self, snapshot: Snapshot) -> Fleet:
@@ -273,9 +269,7 @@ class ArrayProjector:
                 aim = pick(lib, limit, index)
                 aim = o.minimum(pick(lib, must, index), aim) if phase == 0 else aim
                 at_site, at_feeder = sites.of[index[:, 0]], feeders.of[index[:, 0]]
-                room = o.minimum(
-                    (lib.finite(site_kw) * at_site).sum(1), (lib.finite(feeder_kw) * at_feeder).sum(1)
-                )
+                room = o.minimum((lib.finite(site_kw) * at_site).sum(1), (lib.finite(feeder_kw) * at_feeder).sum(1))
                 give = self._port.floor_to_step(o.minimum(aim, has + o.maximum(room, 0.0)), step, rounding)
                 keep = (aim <= has) | (give <= has) | (give * (1 + rounding) < least)
                 give = o.where(keep, has, give)

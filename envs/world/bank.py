@@ -235,11 +235,7 @@ def _stack_events(scenarios: Sequence[Scenario], dtype: str) -> EventTable:
     blank = {"start_step": never, "end_step": never, "notice_step": never}
     columns = {}
     for f in fields(type(scenarios[0].events)):
-        kind = (
-            np.int64
-            if f.name.endswith("_step")
-            else (np.bool_ if f.name == "pays_export" else np.dtype(dtype))
-        )
+        kind = np.int64 if f.name.endswith("_step") else (np.bool_ if f.name == "pays_export" else np.dtype(dtype))
         table = np.full((len(scenarios), most), blank.get(f.name, 0), kind)
         for day, scenario in enumerate(scenarios):
             values = getattr(scenario.events, f.name)

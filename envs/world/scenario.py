@@ -121,9 +121,7 @@ class Scenario:
     typical_peak_kw: FloatArray  # (S,) of other days; NaN: unknown
     events: Events
     baseline_kw: FloatArray  # (S, T) programme baseline, cars only
-    expected_arrivals_kwh: (
-        FloatArray  # (S, A, D) by hour since start of arrival and of departure; (S, 0, 0): unknown
-    )
+    expected_arrivals_kwh: FloatArray  # (S, A, D) by hour since start of arrival and of departure; (S, 0, 0): unknown
     emissions_kg_per_kwh: FloatArray  # (L,); all NaN: no data
     emissions_forecast_kg_per_kwh: FloatArray  # (L,) typical day
     emissions_issued_kg_per_kwh: FloatArray  # (T, Q) for steps k+1 ... k+Q; Q may be 0
@@ -148,19 +146,17 @@ class Scenario:
 
     @property
     def n_feeders(self) -> int:
-        return self.feeder_import_limit_kw.shape[0]
+        return len(self.feeder_import_limit_kw)
 
     @property
     def n_lookahead(self) -> int:
         """H, the steps of outlook beyond the present one."""
-        return self.import_price_usd_per_kwh.shape[1] - self.n_steps
+        return int(self.import_price_usd_per_kwh.shape[1]) - self.n_steps
 
     def time_of(self, step: int) -> datetime:
         """Local time at the start of `step`; steps have equal length also when the clocks change."""
         utc = self.start.astimezone(tz=None) if self.start.tzinfo is None else self.start
-        moved = datetime.fromtimestamp(
-            utc.timestamp() + step * self.interval_minutes * 60, tz=self.start.tzinfo
-        )
+        moved = datetime.fromtimestamp(utc.timestamp() + step * self.interval_minutes * 60, tz=self.start.tzinfo)
         return moved
 
     def save(self, path: str | Path) -> None:
@@ -170,7 +166,7 @@ class Scenario:
         meta = json.dumps({"format": FORMAT_VERSION, **plain}, sort_keys=True)
         partial = target.with_name(target.name + ".part")
         with partial.open("wb") as file:
-            np.savez_compressed(file, __meta__=np.array(meta), **arrays)
+            np.savez_compressed(file, allow_pickle=False, **{"__meta__": np.array(meta), **arrays})
         partial.replace(target)
 
     @staticmethod
@@ -182,9 +178,7 @@ class Scenario:
         """
         with np.load(Path(path), allow_pickle=False) as file:
             if "__meta__" not in file:
-                raise ValueError(
-                    f"{path} is no saved scenario: it lacks '__meta__'; write one with Scenario.save"
-                )
+                raise ValueError(f"{path} is no saved scenario: it lacks '__meta__'; write one with Scenario.save")
             meta = json.loads(str(file["__meta__"]))
             arrays = {name: file[name] for name in file.files if name != "__meta__"}
         if meta.pop("format") > FORMAT_VERSION:
@@ -220,13 +214,14 @@ def _unflatten(arrays: dict[str, NDArray[Any]], plain: dict[str, Any]) -> Scenar
     plain["money"] = Money(**plain["money"])
     plain["vehicles"] = tuple(plain["vehicles"])
     plain["peaker_window_local_hours"] = tuple(plain["peaker_window_local_hours"])
-    return Scenario(
-        start=datetime.fromtimestamp(stamp, tz=ZoneInfo(zone)),
-        stays=Stays(**group("stays.")),
-        events=Events(**group("events.")),
-        **{k: v for k, v in arrays.items() if "." not in k},
+    parts: dict[str, Any] = {
         **plain,
-    )
+        **{name: array for name, array in arrays.items() if "." not in name},
+        "start": datetime.fromtimestamp(stamp, tz=ZoneInfo(zone)),
+        "stays": Stays(**group("stays.")),
+        "events": Events(**group("events.")),
+    }
+    return Scenario(**parts)
 
 
 def steps_per_hour(interval_minutes: int) -> int:
