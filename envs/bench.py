@@ -86,9 +86,7 @@ def _processor() -> str:
 
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
-        ]
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
         if names:
             return names[0]
     return platform.processor() or platform.machine()
