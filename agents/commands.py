@@ -11,24 +11,18 @@ REAL_FILES = "Real files in place of generated series"
 
 ScenarioArgument = Annotated[
     str,
-    typer.Argument(
-        help="A preset's name, a settings file (.toml) or a saved day (.npz).", show_default=False
-    ),
+    typer.Argument(help="A preset's name, a settings file (.toml) or a saved day (.npz).", show_default=False),
 ]
 PolicyOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--policy", "-p", help="A rule's name, a raw reference, or package.module:Class. Repeatable."
-    ),
+    typer.Option("--policy", "-p", help="A rule's name, a raw reference, or package.module:Class. Repeatable."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every rule and every raw reference.")]
 DaysOption = Annotated[int, typer.Option(min=1, help="How many days.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the days.")]
 DayOption = Annotated[int, typer.Option("--day", min=0, help="Number of the first day.")]
 SplitOption = Annotated[str, typer.Option(help="train, validation or test.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a setting: dotted.key=value. Repeatable.")
-]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: dotted.key=value. Repeatable.")]
 SessionsOption = Annotated[
     str | None,
     typer.Option(help="Charging sessions (ACN or Norwegian home format).", rich_help_panel=REAL_FILES),
@@ -93,3 +87,19 @@ def simulate(
     request = DayRequest(scenario, tuple(set_ or ()), seed, day, days, split, files)
     folder = out or (None if json_ == "-" else DEFAULT_OUT)
     simulate_days(request, choose_policies(policy or (), all_, seed), backend, Outputs(folder, json_))
+
+
+def guarantee(
+    days: Annotated[int, typer.Option(min=1, help="Days of each row.")] = 500,
+    rows: Annotated[str, typer.Option(help="Rows of the study, separated by commas.")] = "a,b,c,d,e",
+    json_: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the figures to this file; an interrupted run goes on from it."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that draw the days.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the days.")] = 0,
+) -> None:
+    """Measure the departure guarantee on shared limits against perfect foresight."""
+    from .studies.command import parse_rows, run_study, show
+
+    show(run_study(parse_rows(rows), days, seed, workers, json_))
