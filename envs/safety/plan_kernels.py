@@ -71,11 +71,10 @@ class Cars(NamedTuple):
 
 def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
     """Fresh scratch arrays: a kernel allocates nothing."""
-    i, f = np.int64, np.float64
-    return Cars(
-        *(np.zeros(n, i) for _ in range(4)), *(np.zeros(n, f) for _ in range(10)),
-        *(np.zeros(sites, f) for _ in range(3)), np.zeros(sites, i), np.zeros(feeders, f), np.zeros(horizon + 2, f),
-    )  # fmt: skip
+    whole = [np.zeros(n, np.int64) for _ in range(4)]
+    floats = [np.zeros(n) for _ in range(10)]
+    of_sites = [np.zeros(sites) for _ in range(3)]
+    return Cars._make([*whole, *floats, *of_sites, np.zeros(sites, np.int64), np.zeros(feeders), np.zeros(horizon + 2)])
 
 
 @kernel
