@@ -49,15 +49,22 @@ def _team(threads: int) -> Team:
     return Team(threads)
 
 
-def _compiled(snapshot: Snapshot, action: Any, threads: int) -> Any:
+@cache
+def _decoder() -> Any:
     from .encoding.decoder import decode
+    from .physics.compiling import Direct
 
+    return Direct(decode)
+
+
+def _compiled(snapshot: Snapshot, action: Any, threads: int) -> Any:
+    decode = _decoder()
     dtype = snapshot.ports.soc.dtype
-    actions, requested = np.ascontiguousarray(action), np.empty(np.shape(action), dtype)
-    rounding = ROUNDING[str(dtype)]
+    actions, requested = np.ascontiguousarray(action, dtype), np.empty(np.shape(action), dtype)
+    rounding = ROUNDING[dtype.char]
 
     def part(lo: int, hi: int) -> None:
-        decode(lo, hi, snapshot.ports, snapshot.step_h, rounding, actions, requested)
+        decode(snapshot.layout, lo, hi, snapshot.ports, snapshot.step_h, rounding, actions, requested)
 
     _team(threads).share(part, snapshot.n_worlds)
     return requested

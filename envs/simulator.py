@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .ledger import MAXIMA, Account, Tally, money_terms
 from .physics.backends import ROUNDING
 from .physics.engines import Engine, make_engine
 from .physics.state import StepTerms, WorldState, blank_state
 from .snapshot import Context, EventColumns, FeederColumns, Outlook, SiteColumns, Snapshot
-from .world.bank import Bank, Series, pack
+from .world.bank import Bank, DayTable, EventTable, Series, pack
 from .world.scenario import Scenario
 
-Array = NDArray[Any]
+Array = Any
 
 DEMAND_WINDOW_MINUTES = 15
 
@@ -76,7 +75,7 @@ class Simulator:
         self.money = money_terms(first.money)
         self._engine: Engine = make_engine(backend, self.bank, self.money, self.terms, threads, device)
         self._state = self._engine.prepare(blank_state(self.bank, n_worlds))
-        self._zero = np.zeros((n_worlds, self.n_ports), self.bank.dtype)
+        self._today: _Today | None = None
 
     @property
     def state(self) -> WorldState:
@@ -89,6 +88,7 @@ class Simulator:
         chosen = chosen_worlds % self.bank.n_days if days is None else np.asarray(days, np.int64)
         if len(chosen) and (chosen.min() < 0 or chosen.max() >= self.bank.n_days):
             raise ValueError(f"day {chosen.max()} asked of a bank of {self.bank.n_days} days, counted from 0")
+        self._today = None
         self._state = self._engine.begin(
             self._state, chosen_worlds, np.broadcast_to(chosen, chosen_worlds.shape).copy()
         )
@@ -114,26 +114,26 @@ class Simulator:
         """What a controller may know now: views of the running worlds (NumPy and compiled back ends)."""
         # Operators only, so that the arrays may be torch's.
         state, days = self._state, self._engine.days
-        day = state.day
+        if self._today is None:
+            self._today = _today(days, state.day)
+        today, row = self._today, self._today.row
         step = state.step - 1 * (state.step >= self.n_steps)
         seconds = round(self.step_h * 3600)
+        issue = today.issue
+        if issue is None:
+            issue = days.price_issue.values[row["price_issue"], step]
+        known = days.price_known_until.values[row["price_known_until"], issue] - step
 
-        def outlook(series: Series) -> Outlook:
-            return Outlook(series.values, series.row[day], step)
+        def outlook(name: str) -> Outlook:
+            return Outlook(getattr(days, name).values, row[name], step)
 
-        def issued(series: Series) -> Outlook:
-            values = series.values
+        def issued(name: str) -> Outlook:
+            values = getattr(days, name).values
             folded = values.reshape(-1, *values.shape[2:])
-            return Outlook(folded, series.row[day] * values.shape[1] + issue, step)
+            return Outlook(folded, row[name] * values.shape[1] + issue, step)
 
-        issue = days.price_issue.values[days.price_issue.row[day], step]
-        known = days.price_known_until.values[days.price_known_until.row[day], issue] - step
-        shift = days.clock_shift_step[day]
-        shifted = days.clock_shift_s[day] * ((shift >= 0) & (step >= shift))
-        second = days.start_second[day] + step * seconds + shifted
-        imports, exports = outlook(days.import_price), outlook(days.export_price)
-        arrivals = days.expected_arrivals_kwh
-        return Snapshot(
+        second = self._second_of_day(step)
+        made = Snapshot(
             step_h=self.step_h,
             horizon=self.horizon,
             port_site=days.port_site,
@@ -141,51 +141,92 @@ class Simulator:
             sites=SiteColumns(
                 feeder=days.site_feeder,
                 tariff=days.site_tariff,
-                net_load_kw=outlook(days.net_load_kw).now(),
-                net_load_forecast_kw=outlook(days.net_load_forecast_kw),
-                import_limit_kw=outlook(days.site_import_limit_kw),
-                export_limit_kw=outlook(days.site_export_limit_kw),
+                net_load_kw=outlook("net_load_kw").now(),
+                net_load_forecast_kw=outlook("net_load_forecast_kw"),
+                import_limit_kw=outlook("site_import_limit_kw"),
+                export_limit_kw=outlook("site_export_limit_kw"),
                 peak_kw=state.peak_kw,
-                typical_peak_kw=days.typical_peak_kw[day],
-                demand_rate_usd_per_kw=days.demand_rate[day],
-                expected_arrivals_kwh=arrivals.values,
-                arrivals_row=arrivals.row[day],
+                typical_peak_kw=today.typical_peak_kw,
+                demand_rate_usd_per_kw=today.demand_rate,
+                expected_arrivals_kwh=days.expected_arrivals_kwh.values,
+                arrivals_row=row["expected_arrivals_kwh"],
                 arrivals_hour=step * seconds // 3600,
             ),
             feeders=FeederColumns(
-                net_load_kw=outlook(days.feeder_net_load_kw).now(),
-                net_load_forecast_kw=outlook(days.feeder_net_load_forecast_kw),
-                import_limit_kw=outlook(days.feeder_import_limit_kw),
-                export_limit_kw=outlook(days.feeder_export_limit_kw),
+                net_load_kw=outlook("feeder_net_load_kw").now(),
+                net_load_forecast_kw=outlook("feeder_net_load_forecast_kw"),
+                import_limit_kw=outlook("feeder_import_limit_kw"),
+                export_limit_kw=outlook("feeder_export_limit_kw"),
             ),
             context=Context(
                 seconds_of_day=second % 86400,
-                weekday=(days.weekday[day] + second // 86400) % 7,
-                import_price_now_usd_per_kwh=imports.now(),
-                export_price_now_usd_per_kwh=exports.now(),
-                import_price_usd_per_kwh=issued(days.import_price_forecast),
-                export_price_usd_per_kwh=issued(days.export_price_forecast),
+                weekday=(today.weekday + second // 86400) % 7,
+                import_price_now_usd_per_kwh=outlook("import_price").now(),
+                export_price_now_usd_per_kwh=outlook("export_price").now(),
+                import_price_usd_per_kwh=issued("import_price_forecast"),
+                export_price_usd_per_kwh=issued("export_price_forecast"),
                 price_known_steps=known * (known > 0),
-                emissions_now_kg_per_kwh=outlook(days.emissions).now()[:, 0],
-                emissions_kg_per_kwh=outlook(days.emissions_forecast),
-                emissions_issued_kg_per_kwh=outlook(days.emissions_issued),
-                events=self._events(day, step),
-                baseline_kw=outlook(days.baseline_kw),
+                emissions_now_kg_per_kwh=outlook("emissions").now()[:, 0],
+                emissions_kg_per_kwh=outlook("emissions_forecast"),
+                emissions_issued_kg_per_kwh=outlook("emissions_issued"),
+                events=_events(today.events, step[:, None]),
+                baseline_kw=outlook("baseline_kw"),
             ),
             wear_usd_per_kwh=self.money.wear_usd_per_kwh,
             provenance=self.bank.first.name,
         )
+        object.__setattr__(made, "layout", self._engine)  # no other arrays than those of this engine
+        return made
 
-    def _events(self, day: Array, step: Array) -> EventColumns:
-        table, now = self._engine.days.events, step[:, None]
-        return EventColumns(
-            known=table.notice_step[day] <= now,
-            start_step=table.start_step[day] - now,
-            end_step=table.end_step[day] - now,
-            rate_usd_per_kwh=table.rate_usd_per_kwh[day],
-            pays_export=table.pays_export[day],
-            hours_used=table.hours_used[day],
-        )
+    def _second_of_day(self, step: Array) -> Array:
+        """Wall clock of each world in seconds since the midnight before its episode began."""
+        assert self._today is not None
+        second = self._today.start_second + step * round(self.step_h * 3600)
+        shift = self._today.clock_shift_step
+        if shift is None:
+            return second
+        return second + self._today.clock_shift_s * ((shift >= 0) & (step >= shift))
+
+
+class _Today(NamedTuple):
+    """What a reset fixes for the day of each world, looked up once: rows of the bank's series, and columns (B, ...)."""
+
+    row: dict[str, Array]
+    issue: Array | None  # None: the prices are issued several times a day
+    typical_peak_kw: Array
+    demand_rate: Array
+    weekday: Array
+    start_second: Array
+    clock_shift_step: Array | None  # None: no clock changes
+    clock_shift_s: Array
+    events: EventTable
+
+
+def _today(days: DayTable, day: Array) -> _Today:
+    series = {name: value for name, value in zip(days._fields, days, strict=True) if isinstance(value, Series)}
+    shift = days.clock_shift_step[day]
+    return _Today(
+        row={name: value.row[day] for name, value in series.items()},
+        issue=day * 0 if days.price_known_until.values.shape[1] == 1 else None,
+        typical_peak_kw=days.typical_peak_kw[day],
+        demand_rate=days.demand_rate[day],
+        weekday=days.weekday[day],
+        start_second=days.start_second[day],
+        clock_shift_step=shift if bool((shift >= 0).any()) else None,
+        clock_shift_s=days.clock_shift_s[day],
+        events=EventTable(*(column[day] for column in days.events)),
+    )
+
+
+def _events(table: EventTable, now: Array) -> EventColumns:
+    return EventColumns(
+        known=table.notice_step <= now,
+        start_step=table.start_step - now,
+        end_step=table.end_step - now,
+        rate_usd_per_kwh=table.rate_usd_per_kwh,
+        pays_export=table.pays_export,
+        hours_used=table.hours_used,
+    )
 
 
 def sum_of_days(ledgers: Sequence[DayLedger]) -> DayLedger:

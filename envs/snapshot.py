@@ -6,7 +6,7 @@ outlook, the present one included. This is the table of contracts 7, field by fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,6 +148,9 @@ class Snapshot:
     context: Context
     wear_usd_per_kwh: float
     provenance: str = ""
+    # One object for all snapshots whose arrays have the same types and layouts, None where nobody vouches for
+    # that. It is no argument, so that a copy or a changed snapshot does not inherit it.
+    layout: object = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def n_worlds(self) -> int:
@@ -183,7 +186,7 @@ class Snapshot:
 
     def copy(self) -> Snapshot:
         """A snapshot that no later step changes."""
-        return Snapshot(**{f.name: _copied(getattr(self, f.name)) for f in fields(self)})
+        return Snapshot(**{f.name: _copied(getattr(self, f.name)) for f in fields(self) if f.init})
 
 
 def _copied(value: Any) -> Any:

@@ -64,9 +64,10 @@ class CompiledEncoder:
     """Numba loops over worlds; see `kernels`."""
 
     def __init__(self, threads: int) -> None:
+        from ..physics.compiling import Direct
         from . import kernels
 
-        self._kernels, self._team = kernels, Team(threads)
+        self._encode, self._kernels, self._team = Direct(kernels.encode), kernels, Team(threads)
 
     def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
         b, n = snapshot.n_worlds, snapshot.n_ports
@@ -74,14 +75,16 @@ class CompiledEncoder:
             shapes = ((b, n, PORT_WIDTH), (b, CONTEXT_WIDTH), (b, n))
             out = Observation(*(np.empty(shape, np.float32) for shape in shapes))
         target = out
-        rounding = ROUNDING[str(snapshot.ports.soc.dtype)]
+        usual = all(array.dtype == np.float32 and array.flags.c_contiguous for array in out)
+        like = snapshot.layout if usual else None
+        rounding = ROUNDING[snapshot.ports.soc.dtype.char]
 
         tariffs = snapshot.context.import_price_now_usd_per_kwh.shape[1]
 
         def part(lo: int, hi: int) -> None:
             desk = self._kernels.desk(len(snapshot.sites.feeder), tariffs, snapshot.horizon)
-            self._kernels.encode(
-                lo, hi, snapshot.ports, snapshot.port_site, snapshot.sites, snapshot.feeders, snapshot.context,
+            self._encode(
+                like, lo, hi, snapshot.ports, snapshot.port_site, snapshot.sites, snapshot.feeders, snapshot.context,
                 snapshot.step_h, snapshot.horizon, rounding, target.ports, target.context, target.mask, desk,
             )  # fmt: skip
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..ledger import LedgerModel, make_ledger_model
 from .port import Operations, PortModel, make_port_model
 
-ROUNDING = {"float64": 1e-9, "float32": 1e-5}
+ROUNDING = {"float64": 1e-9, "float32": 1e-5, "d": 1e-9, "f": 1e-5}  # by name and by NumPy's type code
 """Relative room in which a power counts as on its current step, by the precision that it was stored in."""
 
 

@@ -57,9 +57,11 @@ class CompiledEngine:
     """Numba loops over worlds, in place; threads share the worlds (the loops release the GIL)."""
 
     def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int) -> None:
-        from . import kernels
+        from .compiling import Direct
+        from .kernels import advance, begin
 
-        self._kernels, self._bank, self._money, self._terms = kernels, bank, money, terms
+        self._advance, self._begin = Direct(advance), begin
+        self._bank, self._money, self._terms = bank, money, terms
         self.days = bank.days
         self._team = Team(threads)
 
@@ -68,7 +70,7 @@ class CompiledEngine:
         return state
 
     def begin(self, state: WorldState, worlds: Array, days: Array) -> WorldState:
-        self._kernels.begin(worlds, days, self._bank.days, state)
+        self._begin(worlds, days, self._bank.days, state)
         return state
 
     def advance(self, state: WorldState, setpoint_kw: Any) -> tuple[WorldState, Any]:
@@ -76,7 +78,7 @@ class CompiledEngine:
         change = self._change
 
         def part(lo: int, hi: int) -> None:
-            self._kernels.advance(lo, hi, self._bank.days, state, self._money, self._terms, setpoints, change)
+            self._advance(self, lo, hi, self._bank.days, state, self._money, self._terms, setpoints, change)
 
         self._team.share(part, state.day.shape[0])
         return state, change

@@ -99,12 +99,15 @@ class ExpectedLoad:
 
 
 def _expected_load(table_kwh: Array) -> Array:
-    sets, sites, arrivals, departures = table_kwh.shape
-    load = np.zeros((sets, sites, arrivals, departures))
-    for hour in range(arrivals):
-        for came in range(hour + 1, arrivals):
-            for leaves in range(came + 1, departures):
-                load[:, :, hour, came:leaves] += table_kwh[:, :, came, leaves, None] / (leaves - came)
+    arrivals, departures = table_kwh.shape[2:]
+    came, leaves = np.arange(arrivals)[:, None], np.arange(departures)
+    rate = np.where(leaves > came, table_kwh / np.maximum(leaves - came, 1), 0.0)
+    # Of those that came in an hour, the ones that leave later than `t` draw at `t`; then all that come after `hour`.
+    drawing = np.zeros_like(rate)
+    drawing[..., :-1] = np.cumsum(rate[..., :0:-1], axis=-1)[..., ::-1]
+    drawing *= leaves >= came
+    load = np.zeros_like(rate)
+    load[:, :, :-1] = np.cumsum(drawing[:, :, :0:-1], axis=2)[:, :, ::-1]
     return load
 
 
@@ -112,8 +115,10 @@ class CompiledProjector:
     """Numba loops over worlds; see `kernels`."""
 
     def __init__(self, reserve: Reserve, threads: int) -> None:
+        from ..physics.compiling import Direct
         from . import kernels, plan_kernels
 
+        self._project = Direct(kernels.project)
         self._kernels, self._plan, self._limits = kernels, plan_kernels, plan_kernels.Limits
         self._local = threading.local()
         self._reserve, self._team, self._expected = reserve, Team(threads), ExpectedLoad()
@@ -126,14 +131,14 @@ class CompiledProjector:
         limits = self._limits(
             s.import_limit_kw, s.net_load_forecast_kw, f.import_limit_kw, f.net_load_forecast_kw, at_sites, at_feeders,
             s.arrivals_row, s.arrivals_hour, s.feeder, snapshot.horizon, 1.0 / snapshot.step_h,
-            ROUNDING[str(requested.dtype)],
+            ROUNDING[requested.dtype.char],
         )  # fmt: skip
         sites = SiteNow(s.feeder, s.tariff, s.net_load_kw, s.import_limit_kw, s.export_limit_kw)
 
         def part(lo: int, hi: int) -> None:
             cars, desk = self._scratch(snapshot)
-            self._kernels.project(
-                lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits, c.import_price_usd_per_kwh,
+            self._project(
+                snapshot.layout, lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits, c.import_price_usd_per_kwh,
                 c.import_price_now_usd_per_kwh, snapshot.step_h, self._reserve.headroom_factor,
                 self._reserve.expected_arrivals_factor, requested, applied, reasons, cars, desk,
             )  # fmt: skip
