@@ -229,12 +229,12 @@ class ArrayEngine:
         now = state.step[:, None]
         held = (events.start_step[state.day] <= now) & (now < events.end_step[state.day])
         rate = events.rate_usd_per_kwh[state.day]
-        paid = o.where(held, rate, rate * 0)
-        paid = paid.max(1).values if self._torch else paid.max(1)
+        paid = o.where(held, rate, rate * 0).sum(1)
         tariff = days.site_tariff[days.port_site]
         buy = self._today(days.import_price, state)[:, tariff]
-        sell = self._today(days.export_price, state)[:, tariff] + paid[:, None]
-        return o.maximum(state.dearest_usd_per_kwh, o.maximum(buy, sell))
+        sell = self._today(days.export_price, state)[:, tariff]
+        # Who does not charge in an event saves the import price and earns the payment: it counts with both.
+        return o.maximum(state.dearest_usd_per_kwh, o.maximum(buy, sell) + paid[:, None])
 
     def _bill(self, state: WorldState, cars_kw: Any, change: Any, tally: Any) -> WorldState:
         """Energy, demand charge and overload of sites and feeders."""

@@ -168,7 +168,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
         paid = 0.0
         for e in range(days.events.start_step.shape[1]):
             if days.events.start_step[d, e] <= k < days.events.end_step[d, e]:
-                paid = max(paid, days.events.rate_usd_per_kwh[d, e])
+                paid += days.events.rate_usd_per_kwh[d, e]
         imp, exp = days.import_price, days.export_price
         for n in range(n_ports):
             if not p.plugged[b, n]:
@@ -211,7 +211,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             state.site_cars_kw[b, s] += grid / h
             energy += grid
             if state.said_depart_step[b, n] > state.depart_step[b, n]:
-                dear = max(imp.values[imp.row[d], tariff, k], exp.values[exp.row[d], tariff, k] + paid)
+                dear = max(imp.values[imp.row[d], tariff, k], exp.values[exp.row[d], tariff, k]) + paid
                 state.dearest_usd_per_kwh[b, n] = max(state.dearest_usd_per_kwh[b, n], dear)
         change[b, Account.WEAR_USD] = money.wear_usd_per_kwh * wear + money.calendar_wear_usd_per_kwh * calendar
         t[b, Tally.KWH_FROM_BATTERY] += wear
