@@ -78,14 +78,16 @@ def encode(lo, hi, ports, port_site, sites, feeders, context, step_h, horizon, r
     slots, cheapest, cheapest_at, best = desk.slots, desk.cheapest, desk.cheapest_at, desk.best
     for b in range(lo, hi):
         price_tables(b, context, horizon, slots, cheapest, cheapest_at, best)
-        site_cars[:] = 0.0
+        for i in range(site_cars.shape[0]):
+            site_cars[i] = 0.0
         for n in range(n_ports):
             site_cars[port_site[n]] += p.max_charge_kw[b, n]
         plugged, needed, left = 0, 0.0, 0.0
         for n in range(n_ports):
             mask[b, n] = 0.0
             if not p.plugged[b, n]:
-                out[b, n, :] = 0.0
+                for i in range(out.shape[2]):
+                    out[b, n, i] = 0.0
                 continue
             mask[b, n] = 1.0
             s = port_site[n]
@@ -175,7 +177,10 @@ def write_context(b, feeders, sites, context, step_h, horizon, plugged, needed, 
     around[b, 12] = clip(starts / DAY_H, 0.0, 1.0)
     around[b, 13] = clip(ends / DAY_H, 0.0, 1.0)
     around[b, 14] = pays
-    cars = max(site_cars.sum(), 1.0)
+    cars = 0.0
+    for s in range(site_cars.shape[0]):
+        cars += site_cars[s]
+    cars = max(cars, 1.0)
     at = 15
     per_hour = round(1.0 / step_h)
     limit, load = feeders.import_limit_kw, feeders.net_load_forecast_kw
@@ -189,15 +194,17 @@ def write_context(b, feeders, sites, context, step_h, horizon, plugged, needed, 
         at += 1
     imports, exports = c.import_price_usd_per_kwh, c.export_price_usd_per_kwh
     tariffs = imports.values.shape[1]
-    for i in range(OUTLOOK_HOURS):
+    for i in range(1, OUTLOOK_HOURS):
         h = min(i * per_hour, horizon - 1)
         buy = sell = 0.0
         for p in range(tariffs):
-            if i == 0:
-                buy += c.import_price_now_usd_per_kwh[b, p]
-                sell += c.export_price_now_usd_per_kwh[b, p]
-            else:
-                buy += imports.values[imports.row[b], p, imports.start[b] + h]
-                sell += exports.values[exports.row[b], p, exports.start[b] + h]
+            buy += imports.values[imports.row[b], p, imports.start[b] + h]
+            sell += exports.values[exports.row[b], p, exports.start[b] + h]
         around[b, at + i] = squash(buy / tariffs, PRICE_SCALE)
         around[b, at + OUTLOOK_HOURS + i] = squash(sell / tariffs, PRICE_SCALE)
+    buy = sell = 0.0
+    for p in range(tariffs):
+        buy += c.import_price_now_usd_per_kwh[b, p]
+        sell += c.export_price_now_usd_per_kwh[b, p]
+    around[b, at] = squash(buy / tariffs, PRICE_SCALE)
+    around[b, at + OUTLOOK_HOURS] = squash(sell / tariffs, PRICE_SCALE)

@@ -13,7 +13,7 @@ import numpy as np
 from ..ledger import Account, MoneyTerms, Tally
 from ..world.bank import Bank, DayTable, Series
 from .backends import ledger_model, operations, port_model
-from .state import NO_STAY, StepTerms, WorldState
+from .state import NEVER, NO_STAY, StepTerms, WorldState
 
 TAKEN = (
     "capacity_kwh", "taper_soc", "battery_accept_kw", "max_charge_kw", "max_discharge_kw", "min_charge_kw",
@@ -68,7 +68,7 @@ class ArrayEngine:
             ),
             **zeroed,
         )
-        return self._arrivals(empty)
+        return self._arrivals(empty._replace(next_arrive=self._next_arrival(empty.day, empty.next_stay)))
 
     def _unplugged(self, state: WorldState, gone: Any) -> WorldState:
         """Empty the ports where `gone` (B, N)."""
@@ -88,8 +88,7 @@ class ArrayEngine:
         o, table = self._ops, self.days.stays
         end = self.days.first_stay[state.day][:, 1:]
         row = state.next_stay * (state.next_stay < end)
-        here = (state.next_stay < end) & (table.arrive_step[row] == state.step[:, None])
-        here = here & (state.step < self._terms.n_steps)[:, None]
+        here = (state.next_arrive == state.step[:, None]) & (state.step < self._terms.n_steps)[:, None]
 
         def new(column: Any, old: Any) -> Any:
             return o.where(here, column[row], old)
@@ -108,6 +107,7 @@ class ArrayEngine:
         return state._replace(
             stay=o.where(here, row, state.stay),
             next_stay=state.next_stay + here,
+            next_arrive=self._next_arrival(state.day, state.next_stay + here),
             soc=new(table.soc_arrive, state.soc),
             soc_arrive=new(table.soc_arrive, state.soc_arrive),
             target_soc=new(table.target_soc, state.target_soc),
@@ -118,6 +118,10 @@ class ArrayEngine:
             dearest_usd_per_kwh=o.where(here, soc * 0 - float("inf"), state.dearest_usd_per_kwh),
             ports=ports,
         )
+
+    def _next_arrival(self, day: Any, next_stay: Any) -> Any:
+        coming = next_stay < self.days.first_stay[day][:, 1:]
+        return self._ops.where(coming, self.days.stays.arrive_step[next_stay * coming], next_stay * 0 + NEVER)
 
     def advance(self, state: WorldState, setpoint_kw: Any) -> tuple[WorldState, Any]:
         h = self._terms.step_h

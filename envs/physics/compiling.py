@@ -61,7 +61,8 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a loop over worlds, or a part of one; it releases the GIL, so that threads can share the worlds.
 
     Without reference counts: the caller owns every array, scratch included, so a kernel allocates nothing. With them,
-    each `state.soc` in a loop is an atomic increment and threads fight over it (measured: six times slower).
+    each `state.soc` in a loop is an atomic increment and threads fight over it (measured: six times slower). Parts are
+    inlined, since passing tuples of arrays to a call costs more than most parts do.
 
     Numba notices a change in the kernel's own file only, and the port model is inlined from others: hence the
     digest in the folder's name.
@@ -69,6 +70,9 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = _FOLDER or before
     try:
-        return numba.njit(nogil=True, error_model="numpy", cache=_FOLDER is not None, _nrt=False)(function)  # type: ignore[no-any-return]
+        compiled = numba.njit(
+            nogil=True, error_model="numpy", cache=_FOLDER is not None, forceinline=True, _nrt=False
+        )  # fmt: skip
+        return compiled(function)  # type: ignore[no-any-return]
     finally:
         numba.config.CACHE_DIR = before

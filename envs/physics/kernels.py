@@ -12,7 +12,7 @@ import numpy as np
 from ..ledger import Account, Tally
 from .backends import ledger_model, port_model
 from .compiling import kernel
-from .state import NO_STAY
+from .state import NEVER, NO_STAY
 
 _port, _ledger = port_model("numba"), ledger_model("numba")
 offered_power, charge, discharge = _port.offered_power, _port.charge, _port.discharge
@@ -82,11 +82,19 @@ def plug_in(b, n, j, stays, state):
 @kernel
 def arrivals(b, days, state):
     """Plug in the cars whose stay begins at the world's present step."""
-    d, k = state.day[b], state.step[b]
+    k = state.step[b]
     for n in range(state.stay.shape[1]):
-        j = state.next_stay[b, n]
-        if j < days.first_stay[d, n + 1] and days.stays.arrive_step[j] == k:
-            plug_in(b, n, j, days.stays, state)
+        if state.next_arrive[b, n] == k:
+            plug_in(b, n, state.next_stay[b, n], days.stays, state)
+            look_out(b, n, days, state)
+
+
+@kernel
+def look_out(b, n, days, state):
+    """Note when the port's next car comes: a look at the table of stays in every step would be a cache miss each."""
+    j = state.next_stay[b, n]
+    coming = j < days.first_stay[state.day[b], n + 1]
+    state.next_arrive[b, n] = days.stays.arrive_step[j] if coming else NEVER
 
 
 @kernel
@@ -99,6 +107,7 @@ def begin(worlds, chosen, days, state):
         for n in range(state.stay.shape[1]):
             unplug(b, n, state)
             state.next_stay[b, n] = days.first_stay[d, n]
+            look_out(b, n, days, state)
             state.ports.commands_today[b, n] = 0
             state.soc[b, n] = 0.0
         for s in range(state.peak_kw.shape[1]):
@@ -162,8 +171,10 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
     p, t = state.ports, state.tallies
     for b in range(lo, hi):
         d, k = state.day[b], state.step[b]
-        change[b, :] = 0.0
-        state.site_cars_kw[b, :] = 0.0
+        for a in range(change.shape[1]):
+            change[b, a] = 0.0
+        for s in range(state.site_cars_kw.shape[1]):
+            state.site_cars_kw[b, s] = 0.0
         wear = calendar = energy = 0.0
         paid = 0.0
         for e in range(days.events.start_step.shape[1]):
@@ -245,7 +256,8 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
 def bill_sites(b, d, k, days, state, terms, money, change):
     """Energy, demand charge and overload of the sites and feeders over one step."""
     h, window = terms.step_h, terms.window_steps
-    state.feeder_cars_kw[b, :] = 0.0
+    for f in range(state.feeder_cars_kw.shape[1]):
+        state.feeder_cars_kw[b, f] = 0.0
     over = 0.0
     for s in range(state.site_cars_kw.shape[1]):
         net, cars, tariff = (

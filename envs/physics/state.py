@@ -18,6 +18,7 @@ Array = Any
 """NumPy's, or torch's where the torch back end runs."""
 
 NO_STAY = -1
+NEVER = 1_000_000
 
 
 class WorldState(NamedTuple):
@@ -27,6 +28,7 @@ class WorldState(NamedTuple):
     step: Array  # (B,)
     stay: Array  # (B, N) row of the bank's stay table; NO_STAY: empty
     next_stay: Array  # (B, N) row of the port's next arrival
+    next_arrive: Array  # (B, N) step of that arrival; NEVER: none today
     soc: Array  # (B, N) the true state of charge
     soc_arrive: Array  # (B, N)
     target_soc: Array  # (B, N) true, also where the controller is not told
@@ -71,6 +73,7 @@ def blank_state(bank: Bank, worlds: int) -> WorldState:
 
     return WorldState(
         day=whole(worlds), step=whole(worlds), stay=whole(worlds, n) + NO_STAY, next_stay=whole(worlds, n),
+        next_arrive=whole(worlds, n) + NEVER,
         soc=number(worlds, n), soc_arrive=number(worlds, n), target_soc=number(worlds, n), asked_kwh=number(worlds, n),
         stop_soc=number(worlds, n), depart_step=whole(worlds, n), said_depart_step=whole(worlds, n),
         dearest_usd_per_kwh=number(worlds, n), site_cars_kw=number(worlds, s),
