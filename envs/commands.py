@@ -10,12 +10,8 @@ import typer
 
 scenarios = typer.Typer(help="List, show and save scenarios.", no_args_is_help=True)
 
-NameArgument = Annotated[
-    str, typer.Argument(help="A preset's name or a settings file (.toml).", show_default=False)
-]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a setting: dotted.key=value. Repeatable.")
-]
+NameArgument = Annotated[str, typer.Argument(help="A preset's name or a settings file (.toml).", show_default=False)]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override a setting: dotted.key=value. Repeatable.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -78,15 +74,11 @@ def fit_prices(
     real_time: Annotated[
         str | None, typer.Argument(help="Real-time prices of the same place and days.", show_default=False)
     ] = None,
-    location: Annotated[
-        str | None, typer.Option(help="Settlement point, where a file holds several.")
-    ] = None,
+    location: Annotated[str | None, typer.Option(help="Settlement point, where a file holds several.")] = None,
     timezone: Annotated[str, typer.Option(help="Zone of the local day.")] = "America/Los_Angeles",
     least: Annotated[float | None, typer.Option(help="Leave out prices below it, $/kWh.")] = None,
     scale: Annotated[float, typer.Option(min=1e-4, help="About a usual price, $/kWh.")] = 0.02,
-    scarce: Annotated[
-        float, typer.Option(min=0.01, help="A day with a price above it is scarce, $/kWh.")
-    ] = 1.0,
+    scarce: Annotated[float, typer.Option(min=0.01, help="A day with a price above it is scarce, $/kWh.")] = 1.0,
     json_: JsonOption = False,
 ) -> None:
     """Fit the price generator to files and print its parameters as a market preset has them."""
@@ -97,9 +89,7 @@ def fit_prices(
     zone = time_zone(timezone)
     first = read_prices(day_ahead, location=location)
     second = read_prices(real_time, location=location) if real_time is not None else None
-    fitted = fit_files(
-        first, second, zone, least_usd_per_kwh=least, scale_usd_per_kwh=scale, scarce_usd_per_kwh=scarce
-    )
+    fitted = fit_files(first, second, zone, least_usd_per_kwh=least, scale_usd_per_kwh=scale, scarce_usd_per_kwh=scarce)
     print(json.dumps(fitted, indent=2) if json_ else _toml(fitted))
 
 
