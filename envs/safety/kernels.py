@@ -26,9 +26,7 @@ NOT_FINITE, BOX, NO_EXPORT, RESERVE = (
     int(r) for r in (Reason.NOT_FINITE, Reason.BOX, Reason.NO_EXPORT, Reason.RESERVE)
 )
 DEPARTURE, LOOK_AHEAD, MIN_SOC = (int(r) for r in (Reason.DEPARTURE, Reason.LOOK_AHEAD, Reason.MIN_SOC))
-REFILL, EXPORT_LIMIT, IMPORT_LIMIT = (
-    int(r) for r in (Reason.REFILL, Reason.EXPORT_LIMIT, Reason.IMPORT_LIMIT)
-)
+REFILL, EXPORT_LIMIT, IMPORT_LIMIT = (int(r) for r in (Reason.REFILL, Reason.EXPORT_LIMIT, Reason.IMPORT_LIMIT))
 MINIMUM, OVERRIDE = int(Reason.MINIMUM), int(Reason.OVERRIDE)
 
 REFILL_STEPS = 4
@@ -38,7 +36,7 @@ REFILL_ROUNDING = 1e-8
 """Steps of full power by which an exporting car may be due now: none but for rounding."""
 
 STRAIN_ROUNDING_KW = 1e-6
-"""Exports may add this much to what the plan lacks."""
+"""A plan that lacks no more than this lacks nothing."""
 
 RANK_ROUNDING = 1e6
 """Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
@@ -64,9 +62,8 @@ class Desk(NamedTuple):
 
 def desk(n: int, sites: int, feeders: int, tariffs: int, horizon: int) -> Desk:
     """Fresh scratch arrays: a kernel allocates nothing."""
-    floats = [np.zeros(n) for _ in range(8)]
-    whole = [np.zeros(n, np.int64) for _ in range(2)]
-    return Desk(*floats, *whole, np.zeros((tariffs, horizon)), np.zeros(sites), np.zeros(feeders))
+    columns = [np.zeros(n, np.int64 if name in ("order", "why") else np.float64) for name in Desk._fields[:10]]
+    return Desk._make([*columns, np.zeros((tariffs, horizon)), np.zeros(sites), np.zeros(feeders)])
 
 
 @kernel
@@ -100,21 +97,15 @@ def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
             continue
         known = p.soc[b, n] == p.soc[b, n]
         soc[m] = plan_soc(p.soc[b, n], known, p.need_kwh[b, n], p.capacity_kwh[b, n])
-        target[m] = plan_target(
-            p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n]
-        )
-        top[m] = can_charge(
-            p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], p.max_charge_kw[b, n]
-        )
+        target[m] = plan_target(p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n])
+        top[m] = can_charge(p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], p.max_charge_kw[b, n])
         cars.port[m] = n
         cars.site[m] = port_site[n]
         cars.feeder[m] = limits.site_feeder[port_site[n]]
         cars.left[m] = max(p.steps_left[b, n], 1)
         loss = p.fixed_loss_kw[b, n]
         cars.base[m] = loss / p.charge_efficiency[b, n]
-        cars.power[m] = min(
-            p.max_charge_kw[b, n], (p.battery_accept_kw[b, n] + loss) / p.charge_efficiency[b, n]
-        )
+        cars.power[m] = min(p.max_charge_kw[b, n], (p.battery_accept_kw[b, n] + loss) / p.charge_efficiency[b, n])
         cars.rate[m] = step_h * p.battery_accept_kw[b, n] / (p.capacity_kwh[b, n] * (1.0 - p.taper_soc[b, n]))
         cars.bend[m] = 0.0
         if known:
@@ -160,9 +151,7 @@ def box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, wh
                 why[i] |= MINIMUM
             continue
         known = p.soc[b, n] == p.soc[b, n]
-        allowed = (
-            known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
-        )
+        allowed = known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
         most = can_export(
             allowed, soc[i], target[i], (cars.left[i] - 1) * step_h, step_h, p.reserve_soc[b, n], p.min_soc[b, n],
             p.max_discharge_kw[b, n], p.min_discharge_kw[b, n], p.step_kw[b, n], p.discharge_efficiency[b, n],
@@ -219,9 +208,7 @@ def need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, sca
 
 
 @kernel
-def refill_strain(
-    b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room, headroom, arrivals
-):
+def refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room, headroom, arrivals):
     """kW that the plan with margins lacks now after `scale` of the wished exports; floors are left in `cars.now`."""
     need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need)
     if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
@@ -238,40 +225,36 @@ def refill_strain(
 
 
 @kernel
-def refill_exports(
-    b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals
-):
-    """Cut the exports to what can be refilled under the shared limits: they may not strain the plan."""
-    if (
-        refill_strain(
-            b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room, headroom, arrivals
-        )
-        <= STRAIN_ROUNDING_KW
-    ):
-        return
-    least = STRAIN_ROUNDING_KW + refill_strain(
-        b, m, ports, cars, limits, step_h, soc, target, want, 0.0, need, now_room, headroom, arrivals
+def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals):
+    """Cut the exports to what can be refilled under the shared limits: none where the plan lacks room without them."""
+    strain = refill_strain(
+        b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room, headroom, arrivals
     )
+    if strain <= STRAIN_ROUNDING_KW:
+        return
+    least = refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, 0.0, need, now_room, headroom, arrivals)
     wished = False
     for i in range(m):
-        if want[i] < 0.0 and cars.now[i] > REFILL_ROUNDING:
+        if want[i] < 0.0 and (least > STRAIN_ROUNDING_KW or cars.now[i] > REFILL_ROUNDING):
             want[i] = 0.0
             why[i] |= REFILL
         wished = wished or want[i] < 0.0
     if not wished:
         return
-    lo, middle, hi = 0.0, 1.0, 2.0
-    for _ in range(REFILL_STEPS + 1):
+    # Without the cars that are due, all of it may do after all.
+    share = 1.0 if strain == np.inf else 0.5
+    lo, hi = 0.0, 2.0 * share
+    for _ in range(REFILL_STEPS):
         strain = refill_strain(
-            b, m, ports, cars, limits, step_h, soc, target, want, middle, need, now_room, headroom, arrivals
+            b, m, ports, cars, limits, step_h, soc, target, want, share, need, now_room, headroom, arrivals
         )
-        if strain <= least:
-            lo = middle
+        if strain <= STRAIN_ROUNDING_KW:
+            lo = share
         else:
-            hi = middle
+            hi = share
         if lo >= 1.0:
             return
-        middle = 0.5 * (lo + hi)
+        share = 0.5 * (lo + hi)
     for i in range(m):
         if want[i] < 0.0:
             want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * lo, limits.rounding)
@@ -327,9 +310,7 @@ def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order,
         if more <= 0.0:
             continue
         raised = min(
-            max(
-                ceil_to_step(must[i] + more, ports.step_kw[b, n], limits.rounding), ports.min_charge_kw[b, n]
-            ),
+            max(ceil_to_step(must[i] + more, ports.step_kw[b, n], limits.rounding), ports.min_charge_kw[b, n]),
             top[i],
         )
         extra -= raised - must[i]
@@ -372,9 +353,7 @@ def cap_at_draw(b, m, ports, limits, cars, want):
 
 
 @kernel
-def share_imports(
-    b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why
-):
+def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why):
     """Give the import limits to the mandatory power by least laxity, then to the elective by least economic laxity.
 
     Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
@@ -486,9 +465,7 @@ def project(
                 fill(b, m, cars, limits, 1.0, 0.0)
         must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
         if reserve and not relaxed:
-            add_reserve(
-                b, m, ports, cars, limits, headroom, arrivals, top, must, desk.order, desk.key, need, why
-            )
+            add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, desk.order, desk.key, need, why)
         for i in range(m):
             cars.need[i] = need[i]
             if want[i] < 0.0 and must[i] > 0.0:
@@ -497,9 +474,7 @@ def project(
                 site_kw[cars.site[i]] -= want[i]
                 feeder_kw[cars.feeder[i]] -= want[i]
         if not imports_fit(b, m, ports, limits, cars, site_kw, feeder_kw, want, must):
-            economic_laxity(
-                b, m, cars, sites.tariff, prices, price_now, limits.horizon, desk.slots, desk.economic
-            )
+            economic_laxity(b, m, cars, sites.tariff, prices, price_now, limits.horizon, desk.slots, desk.economic)
             share_imports(
                 b,
                 m,
