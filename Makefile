@@ -8,9 +8,6 @@ BIN := $(VENV)/bin
 PINS := pyproject.toml constraints.txt
 DEMO := $(BIN)/python -m ebbflow.agents.demo
 PYTHON ?= python3.11 python3 python3.12 python3.13
-# Where torch's CPU build is; where it cannot be reached, the usual index serves. For a GPU build:
-# make test TORCH_INDEX=https://pypi.org/simple
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PYTEST_ARGS ?=
 
 # $(call install,<what to say>,<arguments of pip install>): one line per package, all output in a log, which is
@@ -74,7 +71,7 @@ $(VENV)/.sim: $(VENV)/.created $(PINS)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.created $(PINS)
-	$(call install,torch (about 200 MB),--retries 1 --extra-index-url $(TORCH_INDEX) torch)
+	$(call install,torch (large),torch)
 	$(call install,ebbflow with training and developer tools,-e ".[all$(comma)dev]")
 	@touch $(VENV)/.sim $@
 
