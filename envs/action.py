@@ -36,7 +36,7 @@ def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", thr
     take = car.can_charge(p.soc, known, p.need_kwh, p.charge_limit_soc, p.max_charge_kw)
     give = car.can_export(
         known & p.export_consent & (p.steps_left > 0) & (p.max_discharge_kw > 0), soc, target,
-        (p.steps_left - 1) * snapshot.step_h * one, snapshot.step_h, p.reserve_soc, p.min_soc, p.max_discharge_kw,
+        (p.steps_left - 1) * one * snapshot.step_h, snapshot.step_h, p.reserve_soc, p.min_soc, p.max_discharge_kw,
         p.min_discharge_kw, p.step_kw, filled(p.discharge_efficiency), p.max_charge_kw, capacity, filled(p.taper_soc),
         filled(p.battery_accept_kw), filled(p.charge_efficiency), p.fixed_loss_kw,
         ROUNDING["float64" if p.soc.dtype.itemsize == 8 else "float32"],

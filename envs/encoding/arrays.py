@@ -56,7 +56,7 @@ class ArrayCoder:
         steps = p.steps_left
         allowed = known & p.export_consent & (steps > 0) & (p.max_discharge_kw > 0)
         export = car.can_export(
-            allowed, soc, target, (steps - 1) * snapshot.step_h * one, snapshot.step_h, p.reserve_soc, p.min_soc,
+            allowed, soc, target, (steps - 1) * one * snapshot.step_h, snapshot.step_h, p.reserve_soc, p.min_soc,
             p.max_discharge_kw, p.min_discharge_kw, p.step_kw, eta_out, p.max_charge_kw, *curve,
             ROUNDING["float64" if p.soc.dtype.itemsize == 8 else "float32"],
         )  # fmt: skip
@@ -68,7 +68,7 @@ class ArrayCoder:
         last = o.where(p.last_setpoint_kw == p.last_setpoint_kw, p.last_setpoint_kw, one * 0)
         c = snapshot.context
         values = self._features(
-            soc, known, target, need_h, steps * snapshot.step_h * one, top, export, capacity, p.charge_limit_soc,
+            soc, known, target, need_h, steps * one * snapshot.step_h, top, export, capacity, p.charge_limit_soc,
             p.reserve_soc, p.min_soc, p.max_charge_kw, slots, need_h / snapshot.step_h, at + one,
             c.import_price_now_usd_per_kwh[:, tariff], cheapest, cheapest_at * snapshot.step_h,
             c.export_price_now_usd_per_kwh[:, tariff], best, last, s.import_limit_kw.now()[:, site] - load, load,
@@ -146,7 +146,7 @@ class ArrayCoder:
             p.fixed_loss_kw,
         )  # fmt: skip
         needed = o.where(p.plugged, hours, one * 0).sum(1)
-        left = o.where(p.plugged, o.maximum(p.steps_left, 1) * snapshot.step_h * one, one * 0).sum(1)
+        left = o.where(p.plugged, o.maximum(p.steps_left, 1) * one * snapshot.step_h, one * 0).sum(1)
         return _clip(o, needed / o.maximum(left, 1e-9), 0, 2)
 
     def _event_columns(self, snapshot: Snapshot, one: Any) -> list[Any]:

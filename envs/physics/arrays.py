@@ -51,10 +51,13 @@ class ArrayEngine:
         mask, chosen = np.zeros(state.day.shape[0], bool), np.zeros(state.day.shape[0], np.int64)
         mask[worlds], chosen[worlds] = True, days
         fresh, wide = self._array(mask), self._array(mask[:, None])
+        if mask.all():
+            state = self._apart(state)
         day = o.where(fresh, self._array(chosen), state.day)
         empty = self._unplugged(state._replace(day=day), wide & (state.stay == state.stay))
         zeroed = {
-            name: o.where(wide, getattr(state, name) * 0, getattr(state, name))
+            # No `* 0`: a world whose books are NaN (a day without emission data) has to come out clean.
+            name: o.where(wide, self._array(np.zeros(getattr(state, name).shape, self._dtype)), getattr(state, name))
             for name in ("window_kwh", "window_base_kwh", "event_kwh", "accounts", "tallies", "soc")
         }
         peak = table.billing_peak_kw[day]
@@ -69,6 +72,10 @@ class ArrayEngine:
             **zeroed,
         )
         return self._arrivals(empty._replace(next_arrive=self._next_arrival(empty.day, empty.next_stay)))
+
+    def _apart(self, state: WorldState) -> WorldState:
+        """The state without its past: no gradient flows from a fresh day into the one before."""
+        return _mapped(state, lambda tensor: tensor.detach()) if self._torch else state  # type: ignore[no-any-return]
 
     def _unplugged(self, state: WorldState, gone: Any) -> WorldState:
         """Empty the ports where `gone` (B, N)."""
@@ -313,14 +320,15 @@ class ArrayEngine:
         capacity, eta = safe["capacity_kwh"], safe["charge_efficiency"]
         car = (p.max_charge_kw, capacity, safe["taper_soc"], safe["battery_accept_kw"], eta, p.fixed_loss_kw)
         late = state.said_depart_step
-        after_h = (late - terms.n_steps) * (late > terms.n_steps) * terms.step_h * one
-        early_h = (late - now) * (late > now) * ~goes_on * terms.step_h * one
+        # First `one`, then the hours: torch makes float32 of whole numbers times a plain one.
+        after_h = (late - terms.n_steps) * (late > terms.n_steps) * one * terms.step_h
+        early_h = (late - now) * (late > now) * ~goes_on * one * terms.step_h
         # Without a reading nobody could have known that the car was below its minimum.
         floor = p.min_soc * days.stays.soc_known[state.stay * ends]
         target = ledger.end_target(state.target_soc, floor, after_h, *car)
         limited = o.minimum(state.asked_kwh, capacity * (target - state.soc_arrive))
         asked = o.where(goes_on, limited, state.asked_kwh)
-        stay_h = (now - days.stays.arrive_step[state.stay * ends]) * terms.step_h * one
+        stay_h = (now - days.stays.arrive_step[state.stay * ends]) * one * terms.step_h
         could = ledger.feasible(asked, state.stop_soc, state.soc_arrive, stay_h, *car)
         unserved, excused = ledger.shortfall(could, state.soc_arrive, state.soc, early_h, *car, state.stop_soc)
         zero = one * 0

@@ -23,9 +23,16 @@ def worlds(seed: int, count: int, **stress: Any) -> list[Scenario]:
 
 
 def harsher(scenario: Scenario, rng: np.random.Generator) -> Scenario:
-    """The world with what `random_scenario` leaves alone: own stops, least exports, odd hours, two events at once."""
+    """The world with what `random_scenario` leaves alone.
+
+    Cars that stop at full only, least exports, odd hours of start, two events at once, cars that follow at once.
+    """
     stays, t = scenario.stays, scenario.n_steps
     j = len(stays)
+    arrive = stays.arrive_step.copy()
+    follows = np.flatnonzero(np.diff(stays.port) == 0) + 1
+    follows = follows[rng.random(len(follows)) < 0.5]
+    arrive[follows] = stays.depart_step[follows - 1]
     first, last = sorted(int(x) for x in rng.choice(t + 1, 2, replace=False))
     old = scenario.events
     events = Events(
@@ -41,6 +48,7 @@ def harsher(scenario: Scenario, rng: np.random.Generator) -> Scenario:
         start=scenario.start.replace(hour=int(rng.integers(0, 24))),
         stays=dataclasses.replace(
             stays,
+            arrive_step=arrive,
             stop_soc=np.where(rng.random(j) < 0.5, 0.995, stays.stop_soc),
             min_discharge_kw=np.where(rng.random(j) < 0.5, stays.min_charge_kw, 0.0),
         ),
@@ -72,10 +80,23 @@ def random_setpoints(rng: np.random.Generator, scenario: Scenario, worlds: int) 
     return np.where(rng.random(shape[1:]) < 0.4, held, power)
 
 
-def play(simulator: Simulator, setpoint_kw: Array) -> Array:
+def play(simulator: Simulator, setpoint_kw: Array, torch: bool = False) -> Array:
     """Run from a reset under stored set-points (T, B, N); returns each step's dollars (T, B, A)."""
     simulator.reset()
-    return np.stack([np.array(simulator.step(row)) for row in setpoint_kw])
+    rows = tensor(setpoint_kw) if torch else setpoint_kw
+    return np.stack([plain(simulator.step(row)).copy() for row in rows])
+
+
+def tensor(values: Array) -> Any:
+    """A torch tensor of the array."""
+    import torch
+
+    return torch.as_tensor(values)
+
+
+def plain(values: Any) -> Array:
+    """A NumPy array of an array or tensor."""
+    return values.detach().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
 Adversary = Callable[[np.random.Generator, Snapshot, int], Array]

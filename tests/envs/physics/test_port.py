@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -209,13 +210,10 @@ def test_agrees_with_quadrature_of_the_acceptance_curve(car: Car, soc: float, po
     nodes, weights = np.polynomial.legendre.leggauss(64)
     cuts = np.unique(np.clip([soc, car.knee(power), end], soc, end))
     took = 0.0
-    for lo, hi in zip(cuts[:-1], cuts[1:], strict=True):
+    for lo, hi in pairwise(cuts):
         at = lo + (hi - lo) * (nodes + 1) / 2
-        took += (
-            (hi - lo)
-            / 2
-            * sum(w * car.capacity_kwh / car.battery_kw(s, power) for w, s in zip(weights, at, strict=True))
-        )
+        rate = car.capacity_kwh / np.array([car.battery_kw(s, power) for s in at])
+        took += (hi - lo) / 2 * float(weights @ rate)
     assert took == pytest.approx(hours, rel=1e-6)
     assert drawn == pytest.approx((car.capacity_kwh * (end - soc) + car.loss_kw * hours) / car.efficiency, abs=1e-9)
 
