@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..physics.backends import ROUNDING, operations
-from ..safety.array_plan import Library
 from ..safety.car import car_model
+from ..safety.library import Library
 from ..snapshot import Snapshot
 from .features import port_features
 from .fields import (
@@ -30,7 +30,7 @@ class ArrayCoder:
     def __init__(self, backend: str) -> None:
         self._ops, self._car, self._features = operations(backend), car_model(backend), port_features(backend)
         self._torch = backend == "torch"
-        self._lib = Library(self._torch)
+        self._lib = Library(backend)
 
     def ports(self, snapshot: Snapshot) -> Any:
         """Port features (B, N, K)."""
@@ -84,7 +84,7 @@ class ArrayCoder:
 
     def _on_sites(self, snapshot: Snapshot, values: Any) -> Any:
         """Sum of a port column by site (B, S)."""
-        return values @ self._lib.groups(snapshot, values)[0].of
+        return self._lib.group(snapshot.port_site, len(snapshot.sites.feeder)).total(values)
 
     def _price_tables(self, snapshot: Snapshot, at: Any) -> tuple[Any, Any, Any, Any]:
         """Steps at or below the price now, cheapest price and its step, best export, over each stay (B, N)."""
@@ -94,7 +94,7 @@ class ArrayCoder:
         low = torch.cummin(buy, -1).values if torch else np.minimum.accumulate(buy, -1)
         high = torch.cummax(sell, -1).values if torch else np.maximum.accumulate(sell, -1)
         # The first of equal minima: the last step at which the running minimum fell.
-        steps = self._lib.arange(snapshot.horizon, buy)[1:] * (low[..., 1:] < low[..., :-1]) * one
+        steps = self._lib.count(1, snapshot.horizon, buy) * (low[..., 1:] < low[..., :-1]) * one
         last_fall = torch.cummax(steps, -1).values if torch else np.maximum.accumulate(steps, -1)
         join = torch.cat if torch else np.concatenate
         low_at = join([one * 0, last_fall], -1)

@@ -2,183 +2,88 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
+from .array_fleet import Fleet, Tools
+from .array_level import TOLERANCE, cut_to_level
+from .array_rooms import Rooms
 
-from ..physics.backends import operations
-from ..snapshot import Outlook, Snapshot
-
-TOLERANCE = 1e-9
-MAX_LEVEL_STEPS = 60
+MOST_STEPS = 1e6
+LEAST_ROOM_KW = 1e-6
 
 
-class Library:
-    """The few array functions that NumPy and torch spell differently."""
-
-    def __init__(self, torch_wanted: bool) -> None:
-        self.torch: Any = None
-        if torch_wanted:
-            self.torch = importlib.import_module("torch")
-
-    def array(self, value: Any, like: Any) -> Any:
-        if self.torch is not None:
-            return self.torch.as_tensor(value, dtype=like.dtype, device=like.device)
-        return np.asarray(value, like.dtype)
-
-    def zeros(self, like: Any) -> Any:
-        return self.torch.zeros_like(like) if self.torch is not None else np.zeros_like(like)
-
-    def any(self, flags: Any) -> bool:
-        return bool(flags.any())
-
-    def all(self, flags: Any) -> bool:
-        return bool(flags.all())
-
-    def any_of(self, flags: Any) -> Any:
-        """Whether any port of each world (B,)."""
-        return flags.any(1)
-
-    def floor(self, value: Any) -> Any:
-        return self.torch.floor(value) if self.torch is not None else np.floor(value)
-
-    def take(self, column: Any, index: Any) -> Any:
-        return column.gather(1, index) if self.torch is not None else np.take_along_axis(column, index, 1)
-
-    def arange(self, count: int, like: Any) -> Any:
-        return self.torch.arange(count, device=like.device) if self.torch is not None else np.arange(count)
-
-    def finite(self, value: Any) -> Any:
-        """Infinite limits as a large number: 0 times infinity is no room at all."""
-        if self.torch is not None:
-            return self.torch.clamp(value, max=1e9)
-        return np.minimum(value, 1e9)
-
-    def groups(self, snapshot: Snapshot, like: Any) -> tuple[Group, Group]:
-        """The ports' sites and feeders."""
-        site = snapshot.port_site
-        feeder = snapshot.sites.feeder[site]
-        counts = (len(snapshot.sites.feeder), snapshot.feeders.net_load_kw.shape[1])
-        return Group(self._eye(counts[0], site, like), site), Group(self._eye(counts[1], feeder, like), feeder)
-
-    def _eye(self, count: int, index: Any, like: Any) -> Any:
-        if self.torch is not None:
-            return self.torch.eye(count, dtype=like.dtype, device=like.device)[index]
-        return np.eye(count, dtype=like.dtype)[index]
+def own_floors(t: Tools, fleet: Fleet, need: Any) -> Any:
+    """Each car's own latest start, as if it were alone."""
+    return t.lib.ops.maximum(need - (fleet.left - 1), 0.0)
 
 
-class Group(NamedTuple):
-    """Which group (site or feeder) each port belongs to."""
-
-    of: Any  # (N, G) membership
-    index: Any  # (N,)
-
-    def total(self, ports: Any) -> Any:
-        """Sum of (B, N) by group, (B, G)."""
-        return ports @ self.of
-
-    def each(self, groups: Any) -> Any:
-        """The port's group's value, (B, N)."""
-        return groups[:, self.index]
+def floors_of(t: Tools, fleet: Fleet, need: Any, rooms: Rooms) -> Any:
+    """Steps of full power that each car must get now: its own latest start, or its part of the common plan."""
+    waits = latest_starts_fit(t, fleet, need, rooms)
+    (floors,) = t.lib.in_worlds(
+        ~waits, lambda *part: (fill(t, *part),), (own_floors(t, fleet, need),), fleet, need, rooms
+    )
+    return floors
 
 
-class ArrayPlan:
-    """The plan of one snapshot; `left` (B, N) are the steps until the said departures, at least 1."""
+def power_at(t: Tools, fleet: Fleet, need: Any) -> Any:
+    """Set-point that each car takes at full power where `need` steps of it are missing to the target."""
+    o, f = t.lib.ops, fleet
+    tapered = f.base + (f.power - f.base) * o.exp(f.rate * o.minimum(need - f.bend, 0.0))
+    return o.where(need >= f.bend, f.power, tapered)
 
-    def __init__(self, snapshot: Snapshot, left: Any, backend: str, at_sites: Any, at_feeders: Any) -> None:
-        self._o, self._lib = operations(backend), Library(backend == "torch")
-        s, f = snapshot.sites, snapshot.feeders
-        self._left, self._power, self._here = left, snapshot.ports.max_charge_kw, snapshot.ports.plugged
-        self._h = snapshot.horizon
-        self._snapshot = snapshot
-        self._at_site, self._at_feeder = self._lib.groups(snapshot, self._power)
-        self._one_site = len(s.feeder) == 1
-        self._sites = self._headroom(s.import_limit_kw, s.net_load_forecast_kw)
-        self._feeders = self._headroom(f.import_limit_kw, f.net_load_forecast_kw)
-        self._expected = (at_sites, at_feeders)
-        self._steps = self._lib.arange(self._h, left)
 
-    def _headroom(self, limit: Outlook, load: Outlook) -> Any:
-        return self._lib.finite(self._o.maximum(limit.window(self._h) - load.window(self._h), 0.0))
+def planned_now(t: Tools, fleet: Fleet, need: Any, floors: Any) -> Any:
+    """kW (B,) that the floors of this step take together."""
+    return (power_at(t, fleet, need) * t.lib.ops.minimum(floors, 1.0) * fleet.here).sum(1)
 
-    def _rooms(self, headroom: float, arrivals: float) -> tuple[Any, Any]:
-        """kW that sites (B, S, H) and feeders (B, F, H) can give their cars, less the reserve's margins."""
-        sites, feeders = self._sites * headroom, self._feeders * headroom
-        if arrivals > 0.0:
-            sites = self._o.maximum(sites - arrivals * self._later(self._expected[0], sites), 0.0)
-            feeders = self._o.maximum(feeders - arrivals * self._later(self._expected[1], feeders), 0.0)
-        if self._one_site:
-            sites = self._o.minimum(sites, feeders[:, self._snapshot.sites.feeder])
-        return sites, feeders
 
-    def _later(self, table: Any, like: Any) -> Any:
-        """Expected load (B, G, H) of later arrivals, by hour of issue and hour ahead."""
-        if table.shape[3] == 0:
-            return like * 0
-        s = self._snapshot.sites
-        row, issued = np.asarray(s.arrivals_row), np.minimum(np.asarray(s.arrivals_hour), table.shape[2] - 1)
-        ahead = np.asarray(s.arrivals_hour)[:, None] + (np.arange(self._h) * self._snapshot.step_h).astype(int)
-        known = ahead < table.shape[3]
-        load = table[row, :, issued][np.arange(len(row))[:, None], :, np.minimum(ahead, table.shape[3] - 1)]
-        return self._lib.array((load * known[..., None]).transpose(0, 2, 1), like)
+def last_step(t: Tools, fleet: Fleet) -> int:
+    """Steps from now that anybody can still use, within the outlook."""
+    return min(int(fleet.left.max()), t.horizon)
 
-    def latest_starts_fit(self, need: Any, headroom: float, arrivals: float) -> Any:
-        """Whether everybody can wait for the own latest start (B,): then these starts are the floors, exactly."""
-        start = (self._left - need)[..., None]
-        share = self._o.minimum(self._o.maximum(self._steps + 1 - start, 0.0), 1.0)
-        due = self._here & (need > 0)
-        share = share * (self._steps < self._left[..., None]) * due[..., None] * self._power[..., None]
-        sites, feeders = self._rooms(headroom, arrivals)
-        at_sites = (share.swapaxes(1, 2) @ self._at_site.of).swapaxes(1, 2)
-        fits = (at_sites <= sites + TOLERANCE)[..., 1:].all(-1).all(-1)
-        if self._one_site:
-            return fits
-        at_feeders = (share.swapaxes(1, 2) @ self._at_feeder.of).swapaxes(1, 2)
-        return fits & (at_feeders <= feeders + TOLERANCE)[..., 1:].all(-1).all(-1)
 
-    def fill(self, need: Any, headroom: float, arrivals: float, worlds: Any) -> Any:
-        """Reverse-time level filling in `worlds` (B, 1): steps of full power that this step must give (B, N)."""
-        o = self._o
-        sites, feeders = self._rooms(headroom, arrivals)
-        beyond = o.maximum(self._left - self._h, 0)
-        now = o.where(self._here & worlds, o.maximum(need - beyond, 0.0), need * 0)
-        last = min(int(self._left.max()), self._h)
-        for h in range(last - 1, 0, -1):
-            share = o.where(self._left > h, o.minimum(now, 1.0), now * 0)
-            load = self._at_site.total(self._power * share)
-            room = sites[..., h]
-            if self._lib.any(load > room + TOLERANCE):
-                share = self._level(now, share, self._at_site, room, load > room + TOLERANCE)
-            if not self._one_site:
-                load, room = self._at_feeder.total(self._power * share), feeders[..., h]
-                if self._lib.any(load > room + TOLERANCE):
-                    waiting = o.where(self._left > h, now, now * 0)
-                    clears = self._at_site.total(self._power * waiting) / o.maximum(sites[..., h], 1e-6)
-                    key = o.maximum(now, self._at_site.each(o.minimum(clears, 1e6)))
-                    share = self._level(key, share, self._at_feeder, room, load > room + TOLERANCE)
-            now = o.maximum(now - share, 0.0)
-        return now
+def latest_starts_fit(t: Tools, fleet: Fleet, need: Any, rooms: Rooms) -> Any:
+    """Whether everybody can wait for the own latest start (B,): then these starts are the floors, exactly."""
+    o, last = t.lib.ops, max(last_step(t, fleet), 1)
+    need = t.lib.frozen(need)[..., None]
+    left, power = fleet.left[..., None], fleet.power[..., None]
+    steps = t.lib.count(1, last, fleet.left)
+    share = o.minimum(o.maximum(steps + 1 - (left - need), 0.0), 1.0)
+    load = o.where((steps < left) & (need > 0), share * power, 0.0)
+    fits = (t.sites.profile(load) <= rooms.sites[..., 1:last] + TOLERANCE).all(-1).all(-1)
+    if t.one_site:
+        return fits
+    return fits & (t.feeders.profile(load) <= rooms.feeders[..., 1:last] + TOLERANCE).all(-1).all(-1)
 
-    def _level(self, key: Any, share: Any, group: Group, room: Any, over: Any) -> Any:
-        """Cut the shares of the groups that are `over` (B, G) to `room`, largest keys first, to a common level."""
-        o = self._o
-        member = group.of[None] * (share > 0)[..., None]
-        hi = (key[..., None] * member).max(1)
-        hi = hi.values if self._lib.torch is not None else hi
-        lo = hi * 0
-        at = lo
-        for _ in range(MAX_LEVEL_STEPS):
-            above = key - group.each(at)
-            excess = group.total(self._power * o.minimum(o.maximum(above, 0.0), share)) - room
-            open_ = over & (o.maximum(excess, -excess) > TOLERANCE) & (hi - lo > 1e-13)
-            if not self._lib.any(open_):
-                break
-            slope = group.total(self._power * ((above > 0) & (above < share)))
-            lo, hi = o.where(excess > 0, at, lo), o.where(excess > 0, hi, at)
-            middle = 0.5 * (lo + hi)
-            newton = at + excess / o.maximum(slope, 1e-12)
-            inside = (slope > 0) & (newton > lo) & (newton < hi)
-            at = o.where(open_, o.where(inside, newton, middle), at)
-        cut = o.minimum(o.maximum(key - group.each(at), 0.0), share)
-        return o.where(group.each(over), cut, share)
+
+def fill(t: Tools, fleet: Fleet, need: Any, rooms: Rooms) -> Any:
+    """Reverse-time level filling: what this step must give, in steps of full power (B, N)."""
+    o, f = t.lib.ops, fleet
+    # Beyond the outlook nothing is known to bind: what fits there need not be planned here.
+    now = o.maximum(need - o.maximum(f.left - t.horizon, 0), 0.0)
+    level = rooms.sites[..., 0] * 0
+    ahead = None if t.one_site else rooms.sites.cumsum(-1)
+    for h in range(last_step(t, f) - 1, 0, -1):
+        share = o.where(f.left > h, o.minimum(now, 1.0), 0.0)
+        draw = power_at(t, f, need - now + share)
+        room, load = rooms.sites[..., h], t.sites.total(draw * share)
+        over = load > room + TOLERANCE
+        if bool(over.any()):
+            start = level if t.one_site else level * 0
+            share, level = cut_to_level(t.lib, t.sites, now, share, draw, room, over, start)
+        if ahead is not None:
+            share = _fill_feeders(t, f, now, share, draw, rooms.feeders[..., h], ahead[..., h] / (h + 1))
+        now = o.maximum(now - share, 0.0)
+    return now
+
+
+def _fill_feeders(t: Tools, fleet: Fleet, now: Any, share: Any, draw: Any, room: Any, mean_room: Any) -> Any:
+    """Cut the shares to the feeders' `room`, the greater of own need and the site's time to clear first."""
+    o = t.lib.ops
+    over = t.feeders.total(draw * share) > room + TOLERANCE
+    if not bool(over.any()):
+        return share
+    clear = t.sites.total(fleet.power * now) / o.maximum(mean_room, LEAST_ROOM_KW)
+    key = o.maximum(now, t.sites.each(o.minimum(clear, MOST_STEPS)))
+    return cut_to_level(t.lib, t.feeders, key, share, draw, room, over, room * 0)[0]

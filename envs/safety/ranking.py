@@ -6,25 +6,28 @@ from typing import Any
 
 import numpy as np
 
+from .library import Library
+
 RANK_ROUNDING = 1e6
 
 
-def order_by(lib: Any, key: Any, here: Any) -> Any:
+def order_by(lib: Library, key: Any, here: Any) -> Any:
     """Port indices (B, N) in rising order of `key`; ports without a car come last."""
-    rounded = lib.floor(key * RANK_ROUNDING + 0.5)
+    rounded = lib.ops.where(here, lib.ops.floor(key * RANK_ROUNDING + 0.5), float("inf"))
     if lib.torch is not None:
-        return lib.torch.argsort(lib.torch.where(here, rounded, float("inf")), dim=1, stable=True)
-    return np.argsort(np.where(here, rounded, np.inf), axis=1, kind="stable")
+        return lib.torch.argsort(rounded, dim=1, stable=True)
+    return np.argsort(rounded, axis=1, kind="stable")
 
 
-def pick(lib: Any, column: Any, index: Any) -> Any:
-    """The value of one port per world, (B,); `index` is (B, 1)."""
-    return lib.take(column, index)[:, 0]
+def pick(lib: Library, column: Any, order: Any, rank: int) -> Any:
+    """`column[b, order[b, rank]]` of each world, (B,)."""
+    return lib.take(column, order[:, rank : rank + 1])[:, 0]
 
 
-def unsorted(lib: Any, ranked: list[Any], order: Any) -> Any:
+def unsorted(lib: Library, ranked: list[Any], order: Any) -> Any:
     """Values given by rank, back in port order (B, N)."""
     if lib.torch is not None:
-        stacked = lib.torch.stack(ranked, 1)
-        return stacked.gather(1, lib.torch.argsort(order, dim=1))
-    return np.take_along_axis(np.stack(ranked, 1), np.argsort(order, axis=1), 1)
+        return lib.torch.stack(ranked, 1).gather(1, lib.torch.argsort(order, dim=1))
+    out = np.empty(order.shape, ranked[0].dtype)
+    np.put_along_axis(out, order, np.stack(ranked, 1), 1)
+    return out

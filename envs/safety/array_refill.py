@@ -1,0 +1,71 @@
+"""Which exports can be refilled under the shared limits, in array form; see `kernels.refill_exports`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .array_exports import export_on_step, need_after_exports
+from .array_fleet import Fleet, Tools
+from .array_plan import floors_of, planned_now
+from .array_rooms import Rooms
+from .reasons import Reason
+
+REFILL_STEPS = 4
+"""Bisections of the share of all exports that can still be refilled: to 1/16."""
+
+REFILL_ROUNDING = 1e-8
+"""Steps of full power by which an exporting car may be due now: none but for rounding."""
+
+STRAIN_ROUNDING_KW = 1e-6
+"""A plan that lacks no more than this lacks nothing."""
+
+
+def refill_strain(t: Tools, fleet: Fleet, want: Any, share: Any, rooms: Rooms, now_kw: Any) -> tuple[Any, Any]:
+    """kW (B,) that the plan with margins lacks after `share` (B, 1) of the wished exports, and who is due (B, N)."""
+    o = t.lib.ops
+    need = t.lib.frozen(need_after_exports(t, fleet, want, share))
+    floors = floors_of(t, fleet, need, rooms)
+    lack = o.maximum(planned_now(t, fleet, need, floors) - now_kw, 0.0)
+    strain = lack + (fleet.power * o.maximum(floors - 1.0, 0.0) * fleet.here).sum(1)
+    due = (want < 0) & (floors > REFILL_ROUNDING)
+    return o.where((due & (share > 0)).any(1), float("inf"), strain), due
+
+
+def refill_exports(t: Tools, fleet: Fleet, want: Any, why: Any, rooms: Rooms, now_kw: Any) -> tuple[Any, Any]:
+    """Cut the exports to what can be refilled under the shared limits: none where the plan lacks room without them."""
+    strain, _ = refill_strain(t, fleet, want, _shares(want, 1.0), rooms, now_kw)
+    want, why = t.lib.in_worlds(
+        strain > STRAIN_ROUNDING_KW, lambda *part: _cut(t, *part), (want, why), fleet, want, why, rooms, now_kw, strain
+    )
+    return want, why
+
+
+def _cut(t: Tools, fleet: Fleet, want: Any, why: Any, rooms: Rooms, now_kw: Any, strain: Any) -> tuple[Any, Any]:
+    """Those due even without exports give none; the rest give what they can together."""
+    least, due = refill_strain(t, fleet, want, _shares(want, 0.0), rooms, now_kw)
+    none = (want < 0) & ((least > STRAIN_ROUNDING_KW)[:, None] | due)
+    want, why = t.lib.ops.where(none, 0.0, want), why | none * int(Reason.REFILL)
+    want, why = t.lib.in_worlds(
+        (want < 0).any(1), lambda *part: _bisect(t, *part), (want, why), fleet, want, why, rooms, now_kw, strain
+    )
+    return want, why
+
+
+def _bisect(t: Tools, fleet: Fleet, want: Any, why: Any, rooms: Rooms, now_kw: Any, strain: Any) -> tuple[Any, Any]:
+    """Scale all exports of a world to the greatest share that can be refilled."""
+    o = t.lib.ops
+    # Without the cars that are due, all of it may do after all.
+    share = o.where(strain[:, None] == float("inf"), _shares(want, 1.0), 0.5)
+    lo, hi = _shares(want, 0.0), 2.0 * share
+    for _ in range(REFILL_STEPS):
+        lack, _due = refill_strain(t, fleet, want, share, rooms, now_kw)
+        fits = (lack <= STRAIN_ROUNDING_KW)[:, None]
+        lo, hi = o.where(fits, share, lo), o.where(fits, hi, share)
+        share = 0.5 * (lo + hi)
+    cut = (want < 0) & (lo < 1)
+    return o.where(cut, -export_on_step(t, fleet, o.maximum(-want, 0.0) * lo), want), why | cut * int(Reason.REFILL)
+
+
+def _shares(want: Any, value: float) -> Any:
+    """The same share of exports for all worlds, (B, 1)."""
+    return want[:, :1] * 0.0 + value

@@ -1,0 +1,142 @@
+"""What NumPy and torch spell differently beyond the elementwise operations of `physics.backends`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..physics.backends import operations
+
+
+class Library:
+    """One array library; `B` worlds are always the first axis.
+
+    Args:
+        backend: `numpy` or `torch`.
+    """
+
+    def __init__(self, backend: str) -> None:
+        self.torch: Any = importlib.import_module("torch") if backend == "torch" else None
+        self.ops = operations(backend)
+
+    def doubles(self, value: Any) -> Any:
+        """`value` in double precision: the compiled loops plan in it whatever the arrays hold."""
+        return value.double() if self.torch is not None else value.astype(np.float64, copy=False)
+
+    def array(self, value: Any, like: Any) -> Any:
+        """`value` as an array of the type and on the device of `like`."""
+        if self.torch is not None:
+            return self.torch.as_tensor(value, dtype=like.dtype, device=like.device)
+        return np.asarray(value, like.dtype)
+
+    def count(self, start: int, stop: int, like: Any) -> Any:
+        """`start`, ..., `stop - 1` where `like` lives."""
+        return self.torch.arange(start, stop, device=like.device) if self.torch is not None else np.arange(start, stop)
+
+    def whole(self, value: Any) -> Any:
+        """The whole part of numbers that are not negative, as integers."""
+        return value.long() if self.torch is not None else value.astype(np.int64)
+
+    def frozen(self, value: Any) -> Any:
+        """`value` without a gradient: for decisions and for solvers that get theirs at the end."""
+        return value.detach() if self.torch is not None else value
+
+    def take(self, column: Any, index: Any) -> Any:
+        """`column[b, index[b, k]]`, (B, K)."""
+        return column.gather(1, index) if self.torch is not None else np.take_along_axis(column, index, 1)
+
+    def less_at(self, groups: Any, index: Any, less: Any) -> Any:
+        """`groups` (B, G) with `less` (B,) taken off at `index` (B, 1)."""
+        if self.torch is not None:
+            return groups.scatter_add(1, index, -less[:, None])
+        np.put_along_axis(groups := groups.copy(), index, self.take(groups, index) - less[:, None], 1)
+        return groups
+
+    def select(self, record: Any, worlds: Any) -> Any:
+        """The given worlds of an array (B, ...) or of a named tuple of such arrays."""
+        if isinstance(record, tuple):
+            return type(record)(*(self.select(part, worlds) for part in record))
+        return record[worlds]
+
+    def in_worlds(
+        self, flags: Any, function: Callable[..., tuple[Any, ...]], old: tuple[Any, ...], *records: Any
+    ) -> tuple[Any, ...]:
+        """`function(*records)` where `flags` (B,) hold and `old` elsewhere: worlds that need nothing cost nothing."""
+        if not bool(flags.any()):
+            return old
+        if bool(flags.all()):
+            return function(*records)
+        worlds = flags.nonzero()[0] if self.torch is None else flags.nonzero()[:, 0]
+        new = function(*(self.select(record, worlds) for record in records))
+        return tuple(self._put(whole, worlds, part) for whole, part in zip(old, new, strict=True))
+
+    def _put(self, whole: Any, worlds: Any, part: Any) -> Any:
+        if self.torch is not None:
+            return whole.index_put((worlds,), part)
+        whole = whole.copy()
+        whole[worlds] = part
+        return whole
+
+    def group(self, index: Any, count: int) -> Any:
+        """The ports' `count` sites or feeders from their `index` (N,)."""
+        return NumpyGroup(index, count) if self.torch is None else TorchGroup(self.torch, index, count)
+
+
+class NumpyGroup:
+    """Sums over the ports of each of `G` groups, a port's members in port order as the compiled loops add them."""
+
+    def __init__(self, index: Any, count: int) -> None:
+        self.index, self._count = index, count
+        self._order = np.argsort(index, kind="stable")
+        self._present, self._first = np.unique(index[self._order], return_index=True)
+
+    def each(self, groups: Any) -> Any:
+        """The port's group's value, (B, N)."""
+        return groups[:, self.index]
+
+    def total(self, ports: Any, start: Any = None) -> Any:
+        """Sum of (B, N) by group, (B, G), on top of `start`."""
+        worlds = len(ports)
+        group = np.arange(worlds * self._count).reshape(worlds, self._count)
+        where, what = group[:, self.index].ravel(), ports.ravel()
+        if start is not None:
+            where, what = np.concatenate([group.ravel(), where]), np.concatenate([start.ravel(), what])
+        return np.bincount(where, what, worlds * self._count).reshape(worlds, self._count)
+
+    def highest(self, ports: Any) -> Any:
+        """Maximum of (B, N) by group, (B, G); 0 for a group without ports."""
+        return self._reduced(np.maximum, ports)
+
+    def profile(self, ports: Any) -> Any:
+        """Sum of (B, N, H) by group, (B, G, H)."""
+        return self._reduced(np.add, ports)
+
+    def _reduced(self, operation: Any, ports: Any) -> Any:
+        out = np.zeros((len(ports), self._count, *ports.shape[2:]))
+        out[:, self._present] = operation.reduceat(ports[:, self._order], self._first, axis=1)
+        return out
+
+
+class TorchGroup:
+    """See `NumpyGroup`."""
+
+    def __init__(self, torch: Any, index: Any, count: int) -> None:
+        self._torch, self._count = torch, count
+        self.index = index.long()
+
+    def each(self, groups: Any) -> Any:
+        return groups[:, self.index]
+
+    def total(self, ports: Any, start: Any = None) -> Any:
+        start = ports.new_zeros(len(ports), self._count) if start is None else start
+        return start.index_add(1, self.index, ports)
+
+    def highest(self, ports: Any) -> Any:
+        index = self.index.expand(ports.shape)
+        return ports.new_zeros(len(ports), self._count).scatter_reduce(1, index, ports, "amax")
+
+    def profile(self, ports: Any) -> Any:
+        return ports.new_zeros(len(ports), self._count, ports.shape[2]).index_add(1, self.index, ports)
