@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
+from .export_kernels import export_on_step, limit_exports, need_after_exports, refill_exports
+from .import_kernels import economic_laxity, imports_fit, order_by, share_imports
 from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors, planned_now, power_at
 from .reasons import Reason
 
@@ -18,28 +20,13 @@ Array = NDArray[Any]
 
 _car, _port = car_model("numba"), port_model("numba")
 plan_soc, plan_target, hours_to, can_charge = _car.plan_soc, _car.plan_target, _car.hours_to, _car.can_charge
-taper_hours, draw = _car.taper_hours, _car.draw
-can_export, hours_after_export, mandatory = _car.can_export, _car.hours_after_export, _car.mandatory
-floor_to_step, ceil_to_step = _port.floor_to_step, _port.ceil_to_step
+taper_hours, can_export, mandatory, ceil_to_step = _car.taper_hours, _car.can_export, _car.mandatory, _port.ceil_to_step
 
 NOT_FINITE, BOX, NO_EXPORT, RESERVE = (
     int(r) for r in (Reason.NOT_FINITE, Reason.BOX, Reason.NO_EXPORT, Reason.RESERVE)
 )
 DEPARTURE, LOOK_AHEAD, MIN_SOC = (int(r) for r in (Reason.DEPARTURE, Reason.LOOK_AHEAD, Reason.MIN_SOC))
-REFILL, EXPORT_LIMIT, IMPORT_LIMIT = (int(r) for r in (Reason.REFILL, Reason.EXPORT_LIMIT, Reason.IMPORT_LIMIT))
 MINIMUM, OVERRIDE = int(Reason.MINIMUM), int(Reason.OVERRIDE)
-
-REFILL_STEPS = 4
-"""Bisections of the share of all exports that can still be refilled: to 1/16."""
-
-REFILL_ROUNDING = 1e-8
-"""Steps of full power by which an exporting car may be due now: none but for rounding."""
-
-STRAIN_ROUNDING_KW = 1e-6
-"""A plan that lacks no more than this lacks nothing."""
-
-RANK_ROUNDING = 1e6
-"""Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
 
 
 class Desk(NamedTuple):
@@ -67,27 +54,6 @@ def desk(n: int, sites: int, feeders: int, tariffs: int, horizon: int) -> Desk:
 
 
 @kernel
-def order_by(m, key, out):
-    """Indices of `key[:m]` in rising order of keys rounded to 1e-6, ties in port order: a shell sort in place."""
-    for i in range(m):
-        key[i] = math.floor(key[i] * RANK_ROUNDING + 0.5) / RANK_ROUNDING
-        out[i] = i
-    gap = 1
-    while gap < m // 3:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, m):
-            item, at = out[i], i
-            while at >= gap and (
-                key[out[at - gap]] > key[item] or (key[out[at - gap]] == key[item] and out[at - gap] > item)
-            ):
-                out[at] = out[at - gap]
-                at -= gap
-            out[at] = item
-        gap //= 3
-
-
-@kernel
 def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
     """Compress the plugged-in cars of world `b` and plan-ready quantities; returns how many they are."""
     m = 0
@@ -104,15 +70,7 @@ def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
         cars.feeder[m] = limits.site_feeder[port_site[n]]
         cars.left[m] = max(p.steps_left[b, n], 1)
         loss = p.fixed_loss_kw[b, n]
-        cars.base[m] = loss / p.charge_efficiency[b, n]
         cars.power[m] = min(p.max_charge_kw[b, n], (p.battery_accept_kw[b, n] + loss) / p.charge_efficiency[b, n])
-        cars.rate[m] = step_h * p.battery_accept_kw[b, n] / (p.capacity_kwh[b, n] * (1.0 - p.taper_soc[b, n]))
-        cars.bend[m] = 0.0
-        if known:
-            cars.bend[m] = taper_hours(
-                target[m], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
-                p.battery_accept_kw[b, n], p.charge_efficiency[b, n], loss,
-            ) / step_h  # fmt: skip
         hours = hours_to(
             target[m], soc[m], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
             p.battery_accept_kw[b, n], p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
@@ -121,9 +79,26 @@ def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
         # What no plan can serve any more is not planned: the car leaves that much higher up in its taper.
         missed = max(cars.need[m] - cars.left[m], 0.0)
         cars.need[m] -= missed
-        cars.bend[m] -= missed
+        cars.bend[m] = -missed
         m += 1
     return m
+
+
+@kernel
+def note_tapers(b, m, ports, step_h, cars, target):
+    """What the plan needs of each car's taper; where everybody can wait, nobody asks for it."""
+    p = ports
+    for i in range(m):
+        n = cars.port[i]
+        cars.base[i] = p.fixed_loss_kw[b, n] / p.charge_efficiency[b, n]
+        cars.rate[i] = step_h * p.battery_accept_kw[b, n] / (p.capacity_kwh[b, n] * (1.0 - p.taper_soc[b, n]))
+        if p.soc[b, n] == p.soc[b, n]:
+            cars.bend[i] += (
+                taper_hours(
+                    target[i], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
+                    p.battery_accept_kw[b, n], p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
+                ) / step_h
+            )  # fmt: skip
 
 
 @kernel
@@ -165,100 +140,6 @@ def box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, wh
             why[i] |= BOX
         if allowed and most < min(-wish, p.max_discharge_kw[b, n]):
             why[i] |= RESERVE
-
-
-@kernel
-def export_on_step(b, n, ports, power_kw, rounding):
-    """Export rounded toward a pause: to the charger's step, and to none below its minimum."""
-    power = floor_to_step(power_kw, ports.step_kw[b, n], rounding)
-    return power if power * (1.0 + rounding) >= ports.min_discharge_kw[b, n] else 0.0
-
-
-@kernel
-def limit_exports(b, m, ports, limits, cars, group_of, rooms, sums, want, why):
-    """Scale the exports of each group down to its export limit, all by the same share."""
-    for i in range(m):
-        sums[group_of[i]] = 0.0
-    for i in range(m):
-        if want[i] < 0.0:
-            sums[group_of[i]] -= want[i]
-    for i in range(m):
-        g = group_of[i]
-        if want[i] < 0.0 and sums[g] > rooms[g]:
-            want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * rooms[g] / sums[g], limits.rounding)
-            why[i] |= EXPORT_LIMIT
-
-
-@kernel
-def need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need):
-    """Steps of full power that each car needs after `scale` of the wished exports."""
-    p = ports
-    for i in range(m):
-        cars.need[i] = need[i]
-        if want[i] < 0.0:
-            n = cars.port[i]
-            power = export_on_step(b, n, p, -want[i] * scale, limits.rounding)
-            cars.need[i] = (
-                hours_after_export(
-                    power, soc[i], target[i], step_h, p.discharge_efficiency[b, n], p.max_charge_kw[b, n],
-                    p.capacity_kwh[b, n], p.taper_soc[b, n], p.battery_accept_kw[b, n], p.charge_efficiency[b, n],
-                    p.fixed_loss_kw[b, n],
-                ) / step_h
-            )  # fmt: skip
-
-
-@kernel
-def refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room, headroom, arrivals):
-    """kW that the plan with margins lacks now after `scale` of the wished exports; floors are left in `cars.now`."""
-    need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need)
-    if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
-        own_floors(m, cars)
-    else:
-        fill(b, m, cars, limits, headroom, arrivals)
-    strain = max(planned_now(m, cars) - now_room, 0.0)
-    for i in range(m):
-        if scale > 0.0 and want[i] < 0.0 and cars.now[i] > REFILL_ROUNDING:
-            return np.inf
-        if cars.now[i] > 1.0:
-            strain += cars.power[i] * (cars.now[i] - 1.0)
-    return strain
-
-
-@kernel
-def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals):
-    """Cut the exports to what can be refilled under the shared limits: none where the plan lacks room without them."""
-    strain = refill_strain(
-        b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room, headroom, arrivals
-    )
-    if strain <= STRAIN_ROUNDING_KW:
-        return
-    least = refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, 0.0, need, now_room, headroom, arrivals)
-    wished = False
-    for i in range(m):
-        if want[i] < 0.0 and (least > STRAIN_ROUNDING_KW or cars.now[i] > REFILL_ROUNDING):
-            want[i] = 0.0
-            why[i] |= REFILL
-        wished = wished or want[i] < 0.0
-    if not wished:
-        return
-    # Without the cars that are due, all of it may do after all.
-    share = 1.0 if strain == np.inf else 0.5
-    lo, hi = 0.0, 2.0 * share
-    for _ in range(REFILL_STEPS):
-        strain = refill_strain(
-            b, m, ports, cars, limits, step_h, soc, target, want, share, need, now_room, headroom, arrivals
-        )
-        if strain <= STRAIN_ROUNDING_KW:
-            lo = share
-        else:
-            hi = share
-        if lo >= 1.0:
-            return
-        share = 0.5 * (lo + hi)
-    for i in range(m):
-        if want[i] < 0.0:
-            want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * lo, limits.rounding)
-            why[i] |= REFILL
 
 
 @kernel
@@ -319,90 +200,6 @@ def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order,
 
 
 @kernel
-def imports_fit(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must):
-    """Raise wishes to what is mandatory, put them on the charger's step, and tell whether they fit the limits."""
-    sites, feeders = cars.site_sum, cars.feeder_sum
-    for i in range(m):
-        sites[cars.site[i]] = 0.0
-        feeders[cars.feeder[i]] = 0.0
-    for i in range(m):
-        if want[i] >= 0.0:
-            want[i] = floor_to_step(max(want[i], must[i]), ports.step_kw[b, cars.port[i]], limits.rounding)
-            sites[cars.site[i]] += want[i]
-            feeders[cars.feeder[i]] += want[i]
-    fits = True
-    for i in range(m):
-        fits = fits and sites[cars.site[i]] <= site_room_kw[cars.site[i]]
-        fits = fits and feeders[cars.feeder[i]] <= feeder_room_kw[cars.feeder[i]]
-    return fits
-
-
-@kernel
-def cap_at_draw(b, m, ports, limits, cars, want):
-    """Offer a car in its taper no more than it takes, on the charger's step: room is scarce."""
-    p = ports
-    for i in range(m):
-        n = cars.port[i]
-        known = p.soc[b, n] == p.soc[b, n]
-        most = draw(
-            p.soc[b, n], known, p.max_charge_kw[b, n], p.taper_soc[b, n], p.battery_accept_kw[b, n],
-            p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
-        )  # fmt: skip
-        most = max(ceil_to_step(most, p.step_kw[b, n], limits.rounding), p.min_charge_kw[b, n])
-        want[i] = min(want[i], most)
-
-
-@kernel
-def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why):
-    """Give the import limits to the mandatory power by least laxity, then to the elective by least economic laxity.
-
-    Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
-    """
-    p = ports
-    cap_at_draw(b, m, ports, limits, cars, want)
-    for phase in range(2):
-        for i in range(m):
-            key[i] = cars.left[i] - cars.need[i] if phase == 0 else economic[i]
-            if phase == 0:
-                cars.limit[i] = max(want[i], 0.0)
-                cars.share[i] = 0.0
-        order_by(m, key, order)
-        for at in range(m):
-            i = order[at]
-            n, s, f = cars.port[i], cars.site[i], cars.feeder[i]
-            aim = min(must[i], cars.limit[i]) if phase == 0 else cars.limit[i]
-            if aim <= cars.share[i]:
-                continue
-            room = min(site_room_kw[s], feeder_room_kw[f])
-            give = floor_to_step(min(aim, cars.share[i] + max(room, 0.0)), p.step_kw[b, n], limits.rounding)
-            if give <= cars.share[i] or give * (1.0 + limits.rounding) < p.min_charge_kw[b, n]:
-                continue
-            site_room_kw[s] -= give - cars.share[i]
-            feeder_room_kw[f] -= give - cars.share[i]
-            cars.share[i] = give
-    for i in range(m):
-        if want[i] >= 0.0:
-            if cars.share[i] < want[i]:
-                why[i] |= IMPORT_LIMIT
-            want[i] = cars.share[i]
-
-
-@kernel
-def economic_laxity(b, m, cars, site_tariff, prices, price_now, horizon, slots, out):
-    """Slots left in the stay at or below the present price, minus slots needed (contracts 5)."""
-    tariffs = prices.values.shape[1]
-    for p in range(tariffs):
-        count = 0
-        for h in range(horizon):
-            price = price_now[b, p] if h == 0 else prices.values[prices.row[b], p, prices.start[b] + h]
-            count += price <= price_now[b, p]
-            slots[p, h] = count
-    for i in range(m):
-        left = min(cars.left[i], horizon)
-        out[i] = slots[site_tariff[cars.site[i]], left - 1] - cars.need[i]
-
-
-@kernel
 def project(
     lo, hi, ports, port_site, sites, feeders, limits, prices, price_now, step_h, headroom, arrivals, requested,
     applied, reasons, cars, desk,
@@ -454,6 +251,7 @@ def project(
         if relaxed:
             own_floors(m, cars)
         else:
+            note_tapers(b, m, ports, step_h, cars, target)
             if exporting:
                 refill_exports(
                     b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals

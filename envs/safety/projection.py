@@ -33,7 +33,7 @@ class Reserve:
         expected_arrivals_factor: how many times the expected later arrivals are planned for.
     """
 
-    headroom_factor: float = 0.95
+    headroom_factor: float = 0.9
     expected_arrivals_factor: float = 0.0
 
     def __post_init__(self) -> None:

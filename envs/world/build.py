@@ -95,7 +95,7 @@ def build_scenario(
         emissions_issued_kg_per_kwh=emissions.issued,
         highest_price_usd_per_kwh=max(world.highest_import_usd_per_kwh, world.highest_export_usd_per_kwh),
         money=world.money,
-        peaker_window_local_hours=settings.reserve.peaker_window_local_hours,
+        peaker_window_local_hours=settings.peaker_window_local_hours,
         vehicles=world.fleet.vehicles,
         provenance=_provenance(world, streams, split) | notes,
     )

@@ -152,9 +152,8 @@ class MoneySettings(Section):
 class ReserveSettings(Section):
     """What the look-ahead keeps back for the unknown; a setting with a measured price."""
 
-    headroom_factor: Annotated[float, Field(gt=0.0, le=1.0)] = 0.95
+    headroom_factor: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
     expected_arrivals_factor: Annotated[float, Field(ge=0.0, le=3.0)] = 1.0
-    peaker_window_local_hours: Window = (17.0, 21.0)
 
 
 class ScenarioSettings(Section):
@@ -179,6 +178,7 @@ class ScenarioSettings(Section):
     emissions: EmissionSettings = EmissionSettings()
     money: MoneySettings = MoneySettings()
     reserve: ReserveSettings = ReserveSettings()
+    peaker_window_local_hours: Window = (17.0, 21.0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

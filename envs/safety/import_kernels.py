@@ -1,0 +1,123 @@
+"""The import limits, compiled: who gets what where not everybody fits."""
+
+from __future__ import annotations
+
+import math
+
+from ..physics.backends import port_model
+from ..physics.compiling import kernel
+from .car import car_model
+from .reasons import Reason
+
+draw = car_model("numba").draw
+floor_to_step, ceil_to_step = port_model("numba").floor_to_step, port_model("numba").ceil_to_step
+
+IMPORT_LIMIT = int(Reason.IMPORT_LIMIT)
+
+RANK_ROUNDING = 1e6
+"""Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
+
+
+@kernel
+def order_by(m, key, out):
+    """Indices of `key[:m]` in rising order of keys rounded to 1e-6, ties in port order: a shell sort in place."""
+    for i in range(m):
+        key[i] = math.floor(key[i] * RANK_ROUNDING + 0.5) / RANK_ROUNDING
+        out[i] = i
+    gap = 1
+    while gap < m // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, m):
+            item, at = out[i], i
+            while at >= gap and (
+                key[out[at - gap]] > key[item] or (key[out[at - gap]] == key[item] and out[at - gap] > item)
+            ):
+                out[at] = out[at - gap]
+                at -= gap
+            out[at] = item
+        gap //= 3
+
+
+@kernel
+def imports_fit(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must):
+    """Raise wishes to what is mandatory, put them on the charger's step, and tell whether they fit the limits."""
+    sites, feeders = cars.site_sum, cars.feeder_sum
+    for i in range(m):
+        sites[cars.site[i]] = 0.0
+        feeders[cars.feeder[i]] = 0.0
+    for i in range(m):
+        if want[i] >= 0.0:
+            want[i] = floor_to_step(max(want[i], must[i]), ports.step_kw[b, cars.port[i]], limits.rounding)
+            sites[cars.site[i]] += want[i]
+            feeders[cars.feeder[i]] += want[i]
+    fits = True
+    for i in range(m):
+        fits = fits and sites[cars.site[i]] <= site_room_kw[cars.site[i]]
+        fits = fits and feeders[cars.feeder[i]] <= feeder_room_kw[cars.feeder[i]]
+    return fits
+
+
+@kernel
+def cap_at_draw(b, m, ports, limits, cars, want):
+    """Offer a car in its taper no more than it takes, on the charger's step: room is scarce."""
+    p = ports
+    for i in range(m):
+        n = cars.port[i]
+        known = p.soc[b, n] == p.soc[b, n]
+        most = draw(
+            p.soc[b, n], known, p.max_charge_kw[b, n], p.taper_soc[b, n], p.battery_accept_kw[b, n],
+            p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
+        )  # fmt: skip
+        most = max(ceil_to_step(most, p.step_kw[b, n], limits.rounding), p.min_charge_kw[b, n])
+        want[i] = min(want[i], most)
+
+
+@kernel
+def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must, order, key, economic, why):
+    """Give the import limits to the mandatory power by least laxity, then to the elective by least economic laxity.
+
+    Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
+    """
+    p = ports
+    cap_at_draw(b, m, ports, limits, cars, want)
+    for phase in range(2):
+        for i in range(m):
+            key[i] = cars.left[i] - cars.need[i] if phase == 0 else economic[i]
+            if phase == 0:
+                cars.limit[i] = max(want[i], 0.0)
+                cars.share[i] = 0.0
+        order_by(m, key, order)
+        for at in range(m):
+            i = order[at]
+            n, s, f = cars.port[i], cars.site[i], cars.feeder[i]
+            aim = min(must[i], cars.limit[i]) if phase == 0 else cars.limit[i]
+            if aim <= cars.share[i]:
+                continue
+            room = min(site_room_kw[s], feeder_room_kw[f])
+            give = floor_to_step(min(aim, cars.share[i] + max(room, 0.0)), p.step_kw[b, n], limits.rounding)
+            if give <= cars.share[i] or give * (1.0 + limits.rounding) < p.min_charge_kw[b, n]:
+                continue
+            site_room_kw[s] -= give - cars.share[i]
+            feeder_room_kw[f] -= give - cars.share[i]
+            cars.share[i] = give
+    for i in range(m):
+        if want[i] >= 0.0:
+            if cars.share[i] < want[i]:
+                why[i] |= IMPORT_LIMIT
+            want[i] = cars.share[i]
+
+
+@kernel
+def economic_laxity(b, m, cars, site_tariff, prices, price_now, horizon, slots, out):
+    """Slots left in the stay at or below the present price, minus slots needed (contracts 5)."""
+    tariffs = prices.values.shape[1]
+    for p in range(tariffs):
+        count = 0
+        for h in range(horizon):
+            price = price_now[b, p] if h == 0 else prices.values[prices.row[b], p, prices.start[b] + h]
+            count += price <= price_now[b, p]
+            slots[p, h] = count
+    for i in range(m):
+        left = min(cars.left[i], horizon)
+        out[i] = slots[site_tariff[cars.site[i]], left - 1] - cars.need[i]
