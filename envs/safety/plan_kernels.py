@@ -78,40 +78,36 @@ def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
 
 
 @kernel
-def site_room(b, s, h, limits, headroom, arrivals):
-    """kW that site `s` can give its cars in step `h` from now; the margins are the reserve's."""
-    k = limits.site_limit.start[b] + h
-    room = (
-        limits.site_limit.values[limits.site_limit.row[b], s, k]
-        - limits.site_load.values[limits.site_load.row[b], s, k]
-    )
-    room = max(room, 0.0) * headroom
-    if arrivals > 0.0 and limits.site_expected.shape[3] > 0:
-        hour = min(limits.expected_hour[b], limits.site_expected.shape[2] - 1)
+def room_of(b, g, h, limit, load, expected, limits, headroom, arrivals):
+    """kW that a site or feeder `g` can give its cars in step `h` from now; the margins are the reserve's."""
+    k = limit.start[b] + h
+    room = max(limit.values[limit.row[b], g, k] - load.values[load.row[b], g, k], 0.0) * headroom
+    if arrivals > 0.0 and expected.shape[3] > 0:
+        hour = min(limits.expected_hour[b], expected.shape[2] - 1)
         ahead = limits.expected_hour[b] + int(h / limits.steps_per_hour)
-        if ahead < limits.site_expected.shape[3]:
-            room -= arrivals * limits.site_expected[limits.expected_row[b], s, hour, ahead]
-    if limits.site_feeder.shape[0] == 1:
-        # One site on its feeder: the lesser room of the two, and the feeder need not be looked at again.
-        room = min(room, feeder_room(b, limits.site_feeder[s], h, limits, headroom, arrivals))
+        if ahead < expected.shape[3]:
+            room -= arrivals * expected[limits.expected_row[b], g, hour, ahead]
     return max(room, 0.0)
 
 
 @kernel
 def feeder_room(b, f, h, limits, headroom, arrivals):
     """kW that feeder `f` can give its cars in step `h` from now."""
-    k = limits.feeder_limit.start[b] + h
-    room = (
-        limits.feeder_limit.values[limits.feeder_limit.row[b], f, k]
-        - limits.feeder_load.values[limits.feeder_load.row[b], f, k]
-    )
-    room = max(room, 0.0) * headroom
-    if arrivals > 0.0 and limits.feeder_expected.shape[3] > 0:
-        hour = min(limits.expected_hour[b], limits.feeder_expected.shape[2] - 1)
-        ahead = limits.expected_hour[b] + int(h / limits.steps_per_hour)
-        if ahead < limits.feeder_expected.shape[3]:
-            room -= arrivals * limits.feeder_expected[limits.expected_row[b], f, hour, ahead]
-    return max(room, 0.0)
+    return room_of(
+        b, f, h, limits.feeder_limit, limits.feeder_load, limits.feeder_expected, limits, headroom, arrivals
+    )  # fmt: skip
+
+
+@kernel
+def site_room(b, s, h, limits, headroom, arrivals):
+    """kW that site `s` can give its cars in step `h` from now.
+
+    One site on its feeder: the lesser room of the two, and the feeder need not be looked at again.
+    """
+    room = room_of(b, s, h, limits.site_limit, limits.site_load, limits.site_expected, limits, headroom, arrivals)
+    if limits.site_feeder.shape[0] == 1:
+        room = min(room, feeder_room(b, limits.site_feeder[s], h, limits, headroom, arrivals))
+    return room
 
 
 @kernel

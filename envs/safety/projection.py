@@ -138,8 +138,8 @@ class CompiledProjector:
         def part(lo: int, hi: int) -> None:
             cars, desk = self._scratch(snapshot)
             self._project(
-                snapshot.layout, lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits, c.import_price_usd_per_kwh,
-                c.import_price_now_usd_per_kwh, snapshot.step_h, self._reserve.headroom_factor,
+                snapshot.layout, lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits,
+                c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh, snapshot.step_h, self._reserve.headroom_factor,
                 self._reserve.expected_arrivals_factor, requested, applied, reasons, cars, desk,
             )  # fmt: skip
 
