@@ -139,8 +139,9 @@ class CompiledProjector:
             cars, desk = self._scratch(snapshot)
             self._project(
                 snapshot.layout, lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits,
-                c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh, snapshot.step_h, self._reserve.headroom_factor,
-                self._reserve.expected_arrivals_factor, requested, applied, reasons, cars, desk,
+                c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh, snapshot.step_h,
+                self._reserve.headroom_factor, self._reserve.expected_arrivals_factor, requested, applied, reasons,
+                cars, desk,
             )  # fmt: skip
 
         self._team.share(part, snapshot.n_worlds)
