@@ -1,4 +1,4 @@
-"""Wishes and exports in array form: the port's box, the export limits, the need after exports; see `kernels.box`."""
+"""Wishes and exports in array form: the box, limits, and need afterwards; see `kernels.box` and `export_kernels`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The import limits in array form: full power to few by least laxity; see `kernels.share_imports`."""
+"""The import limits in array form: full power to few by least laxity; see `import_kernels.share_imports`."""
 
 from __future__ import annotations
 

@@ -23,9 +23,9 @@ def cut_to_level(
     level = _find_level(lib, group, fixed[0], fixed[1], fixed[2], fixed[3], over, start)
     if lib.torch is not None:
         # One step of Newton's method whose value is nil: it carries the gradient of the level.
-        above = key - group.each(level)
-        excess = group.total(draw * o.minimum(o.maximum(above, 0.0), share)) - room
-        slope = lib.frozen(group.total(o.where((above > 0) & (above < share), draw, 0.0)))
+        part = o.minimum(o.maximum(key - group.each(level), 0.0), share)
+        excess = group.total(draw * part) - room
+        slope = lib.frozen(group.total(draw * ((part > 0) & (part < share))))
         moved = over & (slope > 0)
         level = level + o.where(moved, excess - lib.frozen(excess), 0.0) / o.where(moved, slope, 1.0)
     cut = o.minimum(o.maximum(key - group.each(level), 0.0), share)
@@ -39,12 +39,12 @@ def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room:
     lo = hi * 0
     at = o.where((start > lo) & (start < hi), start, lo)
     for _ in range(MAX_LEVEL_STEPS):
-        above = key - group.each(at)
-        excess = group.total(draw * o.minimum(o.maximum(above, 0.0), share)) - room
-        over = over & ((excess > TOLERANCE) | (excess < -TOLERANCE))
+        part = o.minimum(o.maximum(key - group.each(at), 0.0), share)
+        excess = group.total(draw * part) - room
+        over = over & (o.maximum(excess, -excess) > TOLERANCE)
         if not bool(over.any()):
             break
-        slope = group.total(o.where((above > 0) & (above < share), draw, 0.0))
+        slope = group.total(draw * ((part > 0) & (part < share)))
         lo, hi = o.where(over & (excess > 0), at, lo), o.where(over & (excess <= 0), at, hi)
         newton = at + excess / o.where(slope > 0, slope, 1.0)
         inside = (slope > 0) & (newton > lo) & (newton < hi)

@@ -1,4 +1,4 @@
-"""Which exports can be refilled under the shared limits, in array form; see `kernels.refill_exports`."""
+"""Which exports can be refilled under the shared limits, in array form; see `export_kernels.refill_exports`."""
 
 from __future__ import annotations
 

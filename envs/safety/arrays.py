@@ -30,6 +30,9 @@ class ArrayProjector:
         self._lib, self._car, self._port = Library(backend), car_model(backend), port_model(backend)
         self._expected = ExpectedLoad()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrayProjector, (self._reserve, self._backend)
+
     def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
         lib, soc = self._lib, snapshot.ports.soc
         o, t = lib.ops, make_tools(lib, self._car, self._port, snapshot)

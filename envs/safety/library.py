@@ -92,6 +92,7 @@ class NumpyGroup:
         self.index, self._count = index, count
         self._order = np.argsort(index, kind="stable")
         self._present, self._first = np.unique(index[self._order], return_index=True)
+        self._flat: Any = np.zeros((0, 0), np.int64)  # each port's group, counted through all worlds
 
     def each(self, groups: Any) -> Any:
         """The port's group's value, (B, N)."""
@@ -99,12 +100,13 @@ class NumpyGroup:
 
     def total(self, ports: Any, start: Any = None) -> Any:
         """Sum of (B, N) by group, (B, G), on top of `start`."""
-        worlds = len(ports)
-        group = np.arange(worlds * self._count).reshape(worlds, self._count)
-        where, what = group[:, self.index].ravel(), ports.ravel()
+        worlds, groups = len(ports), len(ports) * self._count
+        if len(self._flat) != worlds:
+            self._flat = np.arange(0, groups, self._count)[:, None] + self.index
+        where, what = self._flat.ravel(), ports.ravel()
         if start is not None:
-            where, what = np.concatenate([group.ravel(), where]), np.concatenate([start.ravel(), what])
-        return np.bincount(where, what, worlds * self._count).reshape(worlds, self._count)
+            where, what = np.concatenate([np.arange(groups), where]), np.concatenate([start.ravel(), what])
+        return np.bincount(where, what, groups).reshape(worlds, self._count)
 
     def highest(self, ports: Any) -> Any:
         """Maximum of (B, N) by group, (B, G); 0 for a group without ports."""

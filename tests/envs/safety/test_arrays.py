@@ -1,0 +1,153 @@
+"""The array form against the compiled loops where they could part: margins, reasons, odd limits, gradients."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ebbflow.envs.safety import Projector, Reason, Reserve, make_projector
+from ebbflow.envs.simulator import Simulator
+from ebbflow.envs.snapshot import Snapshot
+from ebbflow.envs.world.scenario import Scenario
+from ebbflow.envs.world.stress import Stress, random_scenario
+
+pytest.importorskip("numba")
+
+WORLDS, EVERY = 12, 3
+SHARED = Stress(tight=0.4, hours=8)
+DEPOT = Stress(sites=1, feeders=1, ports=10, tight=0.35, hours=8)
+HOMES = Stress(sites=6, feeders=1, tight=0.4, hours=4, lookahead_hours=6)
+
+
+def simulator(stress: Stress, change: Any = None, dtype: str = "float64") -> Simulator:
+    days = [random_scenario(np.random.default_rng(seed), stress) for seed in range(WORLDS)]
+    days = [change(day, np.random.default_rng(seed)) if change else day for seed, day in enumerate(days)]
+    return Simulator(days, WORLDS, backend="numba", dtype=dtype)
+
+
+def requests(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Anything a policy may ask: moderate, absurd, infinite, and not a number."""
+    asked = rng.uniform(-14, 14, shape)
+    asked = np.where(rng.random(shape) < 0.3, rng.choice([-np.inf, -99.0, 0.0, 99.0, np.inf], shape), asked)
+    return np.where(rng.random(shape) < 0.05, np.nan, asked)
+
+
+def compare(stress: Stress, reserve: Reserve, change: Any = None, dtype: str = "float64") -> int:
+    """Run days on the compiled projection, hold the array form against it; returns all reasons that came up."""
+    sim, seen = simulator(stress, change, dtype), 0
+    loops, arrays = make_projector("numba", reserve), make_projector("numpy", reserve)
+    rng = np.random.default_rng(1)
+    sim.reset()
+    for step in range(sim.n_steps):
+        snapshot = sim.snapshot()
+        asked = requests(rng, (WORLDS, sim.n_ports))
+        expected = loops.project(snapshot, asked)
+        if step % EVERY == 0:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                got = arrays.project(snapshot, asked)
+            np.testing.assert_allclose(got.applied_kw, expected.applied_kw, atol=1e-6, err_msg=f"step {step}")
+            np.testing.assert_array_equal(got.reasons, expected.reasons, err_msg=f"step {step}")
+            assert got.applied_kw.dtype == expected.applied_kw.dtype
+        seen |= int(np.bitwise_or.reduce(expected.reasons, axis=None))
+        sim.step(expected.applied_kw)
+    return seen
+
+
+@pytest.mark.parametrize("stress", [SHARED, DEPOT, HOMES], ids=["shared", "depot", "homes"])
+@pytest.mark.parametrize("headroom", [1.0, 0.9])
+def test_every_reason_comes_up_and_agrees(stress: Stress, headroom: float) -> None:
+    seen = compare(stress, Reserve(headroom, 0.0))
+    everything = sum(reason for reason in Reason if reason is not Reason.OVERRIDE)
+    assert seen == everything, f"never came up: {Reason(everything & ~seen)!r}"
+
+
+def later_cars(day: Scenario, rng: np.random.Generator) -> Scenario:
+    hours = int(day.n_steps * day.step_h) + 26
+    came, leaves = np.arange(hours)[:, None], np.arange(hours)
+    table = rng.uniform(0, 1.5, (day.n_sites, hours, hours)) * (leaves > came)
+    return dataclasses.replace(day, expected_arrivals_kwh=table * (rng.random(table.shape) < 0.1))
+
+
+def no_site_limits(day: Scenario, rng: np.random.Generator) -> Scenario:
+    limits = day.site_import_limit_kw.copy()
+    limits[rng.random(len(limits)) < 0.6] = np.inf
+    return dataclasses.replace(day, site_import_limit_kw=limits)
+
+
+@pytest.mark.parametrize("stress", [SHARED, DEPOT], ids=["shared", "depot"])
+def test_margins_for_expected_arrivals_agree(stress: Stress) -> None:
+    compare(stress, Reserve(0.95, 0.7), later_cars)
+
+
+def test_limits_that_are_none_agree() -> None:
+    compare(SHARED, Reserve(0.9, 0.0), no_site_limits)
+
+
+def test_an_outlook_shorter_than_the_stays_agrees() -> None:
+    compare(dataclasses.replace(SHARED, lookahead_hours=2), Reserve(0.9, 0.0))
+
+
+@pytest.mark.slow  # compiles the loops a second time
+def test_single_precision_agrees() -> None:
+    compare(SHARED, Reserve(0.9, 0.0), dtype="float32")
+
+
+def test_overrides_agree() -> None:
+    sim, rng = simulator(SHARED), np.random.default_rng(2)
+    loops, arrays = make_projector("numba"), make_projector("numpy")
+    sim.reset()
+    for _ in range(8):
+        snapshot = sim.snapshot()
+        ports = snapshot.ports._replace(override=rng.integers(0, 3, snapshot.ports.override.shape))
+        asked, snapshot = requests(rng, (WORLDS, sim.n_ports)), dataclasses.replace(snapshot, ports=ports)
+        expected, got = loops.project(snapshot, asked), arrays.project(snapshot, asked)
+        np.testing.assert_allclose(got.applied_kw, expected.applied_kw, atol=1e-6)
+        np.testing.assert_array_equal(got.reasons, expected.reasons)
+        assert (expected.reasons & Reason.OVERRIDE).any()
+        sim.step(expected.applied_kw)
+
+
+def test_a_projector_travels_to_other_processes() -> None:
+    sim = simulator(DEPOT)
+    sim.reset()
+    asked, projector = np.full((WORLDS, sim.n_ports), 99.0), make_projector("numpy")
+    copy: Projector = pickle.loads(pickle.dumps(projector))
+    np.testing.assert_array_equal(
+        copy.project(sim.snapshot(), asked).applied_kw, projector.project(sim.snapshot(), asked).applied_kw
+    )
+
+
+@pytest.mark.parametrize("tight", [0.3, 0.5])
+def test_torch_gradients_are_those_of_finite_differences(tight: float) -> None:
+    """Through limits, plan and taper, for continuous chargers; kinks, where the two sides differ, are left out."""
+    torch = pytest.importorskip("torch")
+    stress = dataclasses.replace(DEPOT, ports=6, minimum=False, tight=tight)
+    days = [random_scenario(np.random.default_rng(seed), stress) for seed in range(6)]
+    sim, projector = Simulator(days, 6, backend="torch"), make_projector("torch", Reserve(0.9, 0.0))
+    rng, small, checked = np.random.default_rng(4), 1e-6, 0
+    sim.reset()
+    for _ in range(20):
+        snapshot, weight = sim.snapshot(), torch.as_tensor(rng.normal(size=(6, 6)))
+        soc, asked = snapshot.ports.soc.detach().clone(), torch.as_tensor(rng.uniform(-14, 14, (6, 6)))
+        along_soc = torch.as_tensor(rng.normal(size=(6, 6))) * (soc == soc)
+        along_asked = torch.as_tensor(rng.normal(size=(6, 6)))
+
+        def value(by: Any, here: Snapshot = snapshot, at: Any = (soc, asked, along_soc, along_asked, weight)) -> Any:
+            moved = dataclasses.replace(here, ports=here.ports._replace(soc=at[0] + by[:, None] * at[2]))
+            return (projector.project(moved, at[1] + by[:, None] * at[3]).applied_kw * at[4]).sum(1)
+
+        by = torch.zeros(6, dtype=torch.float64, requires_grad=True)
+        (slope,) = torch.autograd.grad(value(by).sum(), by)
+        with torch.no_grad():
+            up, down = (value(by + small) - value(by)) / small, (value(by) - value(by - small)) / small
+            smooth = (up - down).abs() < 1e-2 * (1 + up.abs())
+            np.testing.assert_allclose(slope[smooth], (0.5 * (up + down))[smooth], rtol=2e-2, atol=2e-2)
+            checked += int((smooth & (slope != 0)).sum())
+            sim.step(projector.project(snapshot, asked).applied_kw)
+    assert checked > 20, "too few worlds in which the request or the SoC still matters"
