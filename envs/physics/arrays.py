@@ -75,7 +75,7 @@ class ArrayEngine:
 
     def _apart(self, state: WorldState) -> WorldState:
         """The state without its past: no gradient flows from a fresh day into the one before."""
-        return _mapped(state, lambda tensor: tensor.detach()) if self._torch else state  # type: ignore[no-any-return]
+        return _mapped(state, lambda tensor: tensor.detach()) if self._torch else state
 
     def _unplugged(self, state: WorldState, gone: Any) -> WorldState:
         """Empty the ports where `gone` (B, N)."""
