@@ -192,9 +192,11 @@ class Snapshot:
 def _copied(value: Any) -> Any:
     if isinstance(value, Outlook):
         # The series are never written after they were packed; only the positions move.
-        return Outlook(value.values, value.row.copy(), value.start.copy())
+        return Outlook(value.values, _copied(value.row), _copied(value.start))
     if isinstance(value, np.ndarray):
         return value.copy()
+    if hasattr(value, "clone"):
+        return value.clone()
     if isinstance(value, tuple):
         return type(value)(*(_copied(item) for item in value))
     return value

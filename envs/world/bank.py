@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .bank_checks import check_days
 from .scenario import Scenario, Stays
 
 Array = NDArray[Any]
@@ -124,11 +125,9 @@ def pack(scenarios: Sequence[Scenario], dtype: str = "float64") -> Bank:
     """Pack days into a bank.
 
     Raises:
-        ValueError: no day, or days that differ in fleet, time grid or money.
+        ValueError: no day, or days that do not fit together; see `bank_checks.check_days`.
     """
-    if not scenarios:
-        raise ValueError("0 scenarios given; a bank needs at least one day")
-    _check_alike(scenarios)
+    check_days(scenarios)
     first = scenarios[0]
     table, first_stay = _stack_stays(scenarios, dtype)
     length = first.import_price_usd_per_kwh.shape[1]
@@ -180,20 +179,6 @@ def pack(scenarios: Sequence[Scenario], dtype: str = "float64") -> Bank:
     return Bank(tuple(scenarios), days, dtype)
 
 
-def _check_alike(scenarios: Sequence[Scenario]) -> None:
-    first = scenarios[0]
-    for day, other in enumerate(scenarios):
-        for name in ("interval_minutes", "n_steps", "money"):
-            if getattr(other, name) != getattr(first, name):
-                raise ValueError(
-                    f"day {day} has {name} {getattr(other, name)!r}, day 0 has {getattr(first, name)!r}; "
-                    "a bank holds days of one fleet and one time grid"
-                )
-        for name in ("port_site", "site_feeder", "site_tariff"):
-            if not np.array_equal(getattr(other, name), getattr(first, name)):
-                raise ValueError(f"day {day} has another {name} than day 0; a bank holds days of one fleet")
-
-
 def _stack_stays(scenarios: Sequence[Scenario], dtype: str) -> tuple[StayTable, Array]:
     columns: dict[str, Array] = {}
     for name in StayTable._fields:
@@ -209,9 +194,6 @@ def _stack_stays(scenarios: Sequence[Scenario], dtype: str) -> tuple[StayTable, 
 
 
 def _port_offsets(stays: Stays, n_ports: int) -> Array:
-    order = stays.port * 1_000_000 + stays.arrive_step
-    if np.any(np.diff(order) < 0):
-        raise ValueError("the stays are not sorted by port and arrival; sort them before packing")
     return np.searchsorted(stays.port, np.arange(n_ports + 1)).astype(np.int64)
 
 

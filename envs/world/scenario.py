@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -165,25 +167,39 @@ class Scenario:
         arrays, plain = _flatten(self)
         meta = json.dumps({"format": FORMAT_VERSION, **plain}, sort_keys=True)
         partial = target.with_name(target.name + ".part")
-        with partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **{"__meta__": np.array(meta), **arrays})
-        partial.replace(target)
+        try:
+            with partial.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **{"__meta__": np.array(meta), **arrays})
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @staticmethod
     def load(path: str | Path) -> Scenario:
         """Read what `save` wrote.
 
         Raises:
-            ValueError: the file is no scenario or of a newer format.
+            ValueError: the file is no scenario, damaged, or of a newer format.
+            FileNotFoundError: there is no such file.
         """
-        with np.load(Path(path), allow_pickle=False) as file:
-            if "__meta__" not in file:
-                raise ValueError(f"{path} is no saved scenario: it lacks '__meta__'; write one with Scenario.save")
-            meta = json.loads(str(file["__meta__"]))
-            arrays = {name: file[name] for name in file.files if name != "__meta__"}
-        if meta.pop("format") > FORMAT_VERSION:
-            raise ValueError(f"{path} is of a newer format than {FORMAT_VERSION}; update ebbflow")
-        return _unflatten(arrays, meta)
+        foreign = f"{path} is no saved scenario, or damaged; write one with Scenario.save"
+        try:
+            arrays = _read_arrays(Path(path))
+            meta = json.loads(str(arrays.pop("__meta__")))
+            version = int(meta.pop("format"))
+        except (KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(foreign) from error
+        if version > FORMAT_VERSION:
+            raise ValueError(f"{path} is of a newer format ({version}) than {FORMAT_VERSION}; update ebbflow")
+        try:
+            return _unflatten(arrays, meta)
+        except (KeyError, TypeError) as error:
+            raise ValueError(foreign) from error
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def _flatten(scenario: Scenario) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

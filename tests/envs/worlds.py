@@ -140,3 +140,15 @@ ADVERSARIES: dict[str, Adversary] = {
     "drain_the_needy": _drain_the_needy,
     "trickle": _trickle,
 }
+
+
+def permuted(scenario: Scenario, order: Array) -> Scenario:
+    """The same cars at other ports: port `n` of the new world is port `order[n]` of the old one."""
+    place = np.argsort(order)
+    columns = {name: np.asarray(values) for name, values in vars(scenario.stays).items()}
+    columns["port"] = place[columns["port"]]
+    rows = np.lexsort((columns["arrive_step"], columns["port"]))
+    return dataclasses.replace(
+        with_stays(scenario, **{name: values[rows] for name, values in columns.items()}),
+        port_site=scenario.port_site[order],
+    )
