@@ -36,9 +36,7 @@ class Decisions:
     failure: str = ""  # why the policy's answer was not used, in words; empty where it was
 
 
-def decide(
-    snapshot: Snapshot, policy: Policy, rules: Policy, projector: Projector, now_s: Array | float
-) -> Decisions:
+def decide(snapshot: Snapshot, policy: Policy, rules: Policy, projector: Projector, now_s: Array | float) -> Decisions:
     """Decide the next step of every world of `snapshot`.
 
     The rules' request stands ready before the policy is asked. It takes the policy's place for single cars
@@ -57,9 +55,7 @@ def decide(
     """
     for one in (policy, rules):
         if is_raw(one):
-            raise ValueError(
-                f"{one.name!r} is a raw reference, which only the evaluator runs; choose a policy or rule"
-            )
+            raise ValueError(f"{one.name!r} is a raw reference, which only the evaluator runs; choose a policy or rule")
     fallback = _rules_request(snapshot, rules)
     asked, failure = (fallback, "") if policy is rules else _policy_request(snapshot, policy, fallback)
     usable = np.isfinite(asked)

@@ -20,9 +20,7 @@ DRIVER_ACCOUNTS = (
 """What a driver's own bill moves by: earnings are the uncontrolled sum minus the policy's."""
 
 
-def figures(
-    ledgers: Sequence[DayLedger], n_ports: int, uncontrolled: Sequence[DayLedger] | None = None
-) -> Figures:
+def figures(ledgers: Sequence[DayLedger], n_ports: int, uncontrolled: Sequence[DayLedger] | None = None) -> Figures:
     """Figures of some days of one policy; None where a figure has no meaning or no data.
 
     Args:

@@ -56,9 +56,7 @@ def find_policy(name: str, others: Mapping[str, Callable[[], Policy]] | None = N
         ValueError: no such policy (with the nearest valid name), or the class is no policy.
     """
     others = others or {}
-    target = (
-        others[name] if name in others else _own_class(name) if ":" in name else _registered(name, others)
-    )
+    target = others[name] if name in others else _own_class(name) if ":" in name else _registered(name, others)
     policy = target()
     missing = [part for part in ("name", "reset", "act") if not hasattr(policy, part)]
     if missing:
@@ -82,9 +80,7 @@ def _own_class(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise ValueError(
-            f"policy {name!r}: no module {error.name!r}; check the name and PYTHONPATH"
-        ) from None
+        raise ValueError(f"policy {name!r}: no module {error.name!r}; check the name and PYTHONPATH") from None
     if not callable(getattr(module, class_name, None)):
         classes = [key for key, value in vars(module).items() if isinstance(value, type)]
         raise ValueError(f"policy {name!r}: {unknown_name('class', class_name, classes)}")

@@ -65,9 +65,7 @@ def document(
         "ports": first.n_ports,
         "interval_minutes": first.interval_minutes,
         "config_hash": config_hash(drawn.settings) if drawn.settings else None,
-        "files": {name: path for name, path in asdict(request.files).items() if path}
-        if request.files
-        else {},
+        "files": {name: path for name, path in asdict(request.files).items() if path} if request.files else {},
         "provenance": provenance(drawn.scenarios),
         "machine": machine(),
         "timings": {r.policy: {"run_s": r.wall_s} for r in results if r.policy in shown},
@@ -121,9 +119,7 @@ def _table(first: str, columns: Sequence[str]) -> Table:
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table whole: on a narrow screen its lines wrap, but no figure is cut."""
-    console.width = max(
-        console.width, console.measure(table, options=console.options.update(width=500)).maximum
-    )
+    console.width = max(console.width, console.measure(table, options=console.options.update(width=500)).maximum)
     console.print(table)
 
 

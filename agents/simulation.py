@@ -93,15 +93,11 @@ def run_request(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     results = []
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        drawn = draw_days(
-            request, lambda days: progress.track(days, request.days, description="drawing days")
-        )
+        drawn = draw_days(request, lambda days: progress.track(days, request.days, description="drawing days"))
         task = progress.add_task("simulating", total=len(line_up))
         for policy in line_up:
             progress.update(task, description=f"simulating {policy.name}")
-            results.append(
-                run_days(drawn.scenarios, policy, backend=backend, reserve=drawn.reserve, record=record)
-            )
+            results.append(run_days(drawn.scenarios, policy, backend=backend, reserve=drawn.reserve, record=record))
             progress.advance(task)
     return drawn, results
 
@@ -119,9 +115,7 @@ def write_folder(
     return written
 
 
-def _show(
-    drawn: DrawnDays, results: Sequence[RunResult], asked: Sequence[str], written: Sequence[Path]
-) -> None:
+def _show(drawn: DrawnDays, results: Sequence[RunResult], asked: Sequence[str], written: Sequence[Path]) -> None:
     console = Console()
     by_policy = {name: f for name, f in figures_by_policy(results).items() if name in asked}
     first, last = drawn.scenarios[0].start, drawn.scenarios[-1].start

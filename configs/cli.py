@@ -102,9 +102,7 @@ def _show_version(wanted: bool) -> None:
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
 ]
-Debug = Annotated[
-    bool, typer.Option("--debug", envvar="EBBFLOW_DEBUG", help="Show the traceback of an error too.")
-]
+Debug = Annotated[bool, typer.Option("--debug", envvar="EBBFLOW_DEBUG", help="Show the traceback of an error too.")]
 
 
 @app.callback()

@@ -78,9 +78,7 @@ def preset_path(kind: str, name: str) -> Path:
     return _preset_folder(kind) / f"{name}.toml"
 
 
-def load_model(
-    model: type[Model], kind: str, name_or_file: str | Path, overrides: Sequence[str] = ()
-) -> Model:
+def load_model(model: type[Model], kind: str, name_or_file: str | Path, overrides: Sequence[str] = ()) -> Model:
     """Load a preset or the user's own file into a strict model.
 
     Args:
@@ -156,9 +154,7 @@ def _default(here: Sequence[Any], part: str) -> Any:
 
     fields = [kind.model_fields[part] for kind in here if part in getattr(kind, "model_fields", {})]
     known = [
-        to_jsonable_python(field.get_default(call_default_factory=True))
-        for field in fields
-        if not field.is_required()
+        to_jsonable_python(field.get_default(call_default_factory=True)) for field in fields if not field.is_required()
     ]
     return next((value for value in known if isinstance(value, dict | list)), {})
 

@@ -153,7 +153,5 @@ def _is_tag(here: Sequence[Any], part: str | int) -> bool:
 def _has_tag(kind: Any, part: str | int) -> bool:
     if not _is_model(kind):
         return False
-    literals = (
-        f.annotation for f in kind.model_fields.values() if typing.get_origin(f.annotation) is typing.Literal
-    )
+    literals = (f.annotation for f in kind.model_fields.values() if typing.get_origin(f.annotation) is typing.Literal)
     return part == kind.__name__ or any(part in typing.get_args(literal) for literal in literals)

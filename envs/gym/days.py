@@ -90,9 +90,7 @@ class FreshDays:
         from ..world.build import build_scenario
 
         _check_day(day, self.n_days)
-        drawn = build_scenario(
-            self.settings, seed=self.scenario_seed, day=day, split=self.split, files=self.files
-        )
+        drawn = build_scenario(self.settings, seed=self.scenario_seed, day=day, split=self.split, files=self.files)
         return pack([drawn], self.dtype), 0
 
     def stored(self, count: int) -> StoredDays:

@@ -123,9 +123,7 @@ class FleetEnv(gymnasium.Env[Obs, FloatArray]):
         self.observation_space = cast(gymnasium.Space[Obs], observation_space(self._days.n_ports))
         self.action_space = cast(gymnasium.Space[FloatArray], action_space(self._days.n_ports))
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Obs, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Obs, dict[str, Any]]:
         """Start a day; `options={"day": i}` starts day `i`.
 
         Raises:

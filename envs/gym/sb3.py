@@ -88,9 +88,7 @@ class FleetVecEnv(VecEnv):
             raise ValueError(f"{attr_name!r} is shared by all {self.num_envs} worlds; leave indices out")
         setattr(self.fleet, attr_name, value)
 
-    def env_method(
-        self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
-    ) -> list[Any]:
+    def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
         """Call `ledger` or `render` of the worlds.
 
         Raises:
@@ -98,9 +96,7 @@ class FleetVecEnv(VecEnv):
         """
         methods = {"ledger": self.fleet.ledger, "render": self.fleet.frame}
         if method_name not in methods:
-            raise AttributeError(
-                f"the worlds have no method {method_name!r}; they have {' and '.join(methods)}"
-            )
+            raise AttributeError(f"the worlds have no method {method_name!r}; they have {' and '.join(methods)}")
         method = methods[method_name]
         return [method(world, *method_args, **method_kwargs) for world in self._get_indices(indices)]
 

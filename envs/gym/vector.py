@@ -221,9 +221,7 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         else:
             seeds = list(seed)
         if len(seeds) != self.num_envs:
-            raise ValueError(
-                f"{len(seeds)} seeds given for {self.num_envs} worlds; give one number or one each"
-            )
+            raise ValueError(f"{len(seeds)} seeds given for {self.num_envs} worlds; give one number or one each")
         if not self._generators:
             self._generators = [seeding.np_random(value)[0] for value in seeds]
             return

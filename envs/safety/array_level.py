@@ -32,12 +32,12 @@ def cut_to_level(
     return o.where(group.each(over), cut, share), o.where(over, lib.frozen(level), start)
 
 
-def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any, start: Any) -> Any:
-    """Newton's method on a piecewise linear function inside a bracket."""
+def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any) -> Any:
+    """Newton's method on a piecewise linear function inside a bracket, from where the sorted bends put the level."""
     o = lib.ops
     hi = group.highest(key)
     lo = hi * 0
-    at = o.where((start > lo) & (start < hi), start, lo)
+    at = o.minimum(o.maximum(_by_sorting(lib, group, key, share, draw, room), lo), hi)
     for _ in range(MAX_LEVEL_STEPS):
         part = o.minimum(o.maximum(key - group.each(at), 0.0), share)
         excess = group.total(draw * part) - room
@@ -51,3 +51,21 @@ def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room:
         at = o.where(over, o.where(inside, newton, 0.5 * (lo + hi)), at)
         over = over & (inside | (hi - lo >= NARROW))
     return at
+
+
+def _by_sorting(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any) -> Any:
+    """Levels (B, G) at which the groups' load meets `room`, but for rounding; anything where it never does.
+
+    From above, a car's load begins at its key and is full `share` below it. The bends of all cars are sorted by group
+    and height; the load at each follows from the slopes before it.
+    """
+    o, ends = lib.ops, group.doubled
+    bends, slopes = lib.join([key, key - share], 1), lib.join([draw, -draw], 1)
+    order = lib.argsort(-bends)
+    order = lib.take(order, lib.argsort(ends.index[order]))
+    bends, slope = lib.take(bends, order), lib.take(slopes, order).cumsum(1)
+    steps = slope[:, :-1] * (bends[:, :-1] - bends[:, 1:]) * ends.goes_on
+    load = lib.join([steps[:, :1] * 0, steps.cumsum(1)], 1)
+    load = load - load[:, ends.first_of_port]
+    after = ends.first + ends.total((load <= ends.each_sorted(room)) * 1.0)
+    return after

@@ -68,9 +68,7 @@ def make_car_model(
         battery_kw = full_power(max_charge_kw, accept_kw, efficiency, loss_kw)
         knee = taper_start(battery_kw, accept_kw, taper_soc)
         tau = capacity_kwh * (one - taper_soc) / accept_kw
-        return where(
-            target_soc > soc + tiny_soc, time_to(target_soc, soc, battery_kw, knee, tau, capacity_kwh), zero
-        )
+        return where(target_soc > soc + tiny_soc, time_to(target_soc, soc, battery_kw, knee, tau, capacity_kwh), zero)
 
     @compile_
     def taper_hours(target_soc, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw):
@@ -94,9 +92,7 @@ def make_car_model(
         return where(room, max_charge_kw, zero)
 
     @compile_
-    def floor_after(
-        target_soc, hours_left, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw
-    ):
+    def floor_after(target_soc, hours_left, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw):
         """Least SoC at the end of the step from which full power still reaches the target in `hours_left`."""
         battery_kw = full_power(max_charge_kw, accept_kw, efficiency, loss_kw)
         knee = taper_start(battery_kw, accept_kw, taper_soc)
@@ -126,9 +122,7 @@ def make_car_model(
     ):  # fmt: skip
         """Hours at full power to the target after a step of export."""
         after, _ = discharge(soc, export_kw, step_h, capacity_kwh, discharge_efficiency, loss_kw, zero)
-        return hours_to(
-            target_soc, after, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw
-        )
+        return hours_to(target_soc, after, max_charge_kw, capacity_kwh, taper_soc, accept_kw, efficiency, loss_kw)
 
     @compile_
     def mandatory(

@@ -55,6 +55,16 @@ class Library:
         np.put_along_axis(groups := groups.copy(), index, self.take(groups, index) - less[:, None], 1)
         return groups
 
+    def argsort(self, values: Any) -> Any:
+        """Stable order of each row."""
+        if self.torch is not None:
+            return self.torch.argsort(values, dim=1, stable=True)
+        return np.argsort(values, axis=1, kind="stable")
+
+    def join(self, parts: list[Any], axis: int) -> Any:
+        """Arrays one after the other."""
+        return self.torch.cat(parts, axis) if self.torch is not None else np.concatenate(parts, axis)
+
     def select(self, record: Any, worlds: Any) -> Any:
         """The given worlds of an array (B, ...) or of a named tuple of such arrays."""
         if isinstance(record, tuple):

@@ -40,9 +40,7 @@ class Reserve:
         if not 0.0 < self.headroom_factor <= 1.0:
             raise ValueError(f"headroom_factor is {self.headroom_factor}; it must be above 0 and at most 1")
         if self.expected_arrivals_factor < 0.0:
-            raise ValueError(
-                f"expected_arrivals_factor is {self.expected_arrivals_factor}; it must not be negative"
-            )
+            raise ValueError(f"expected_arrivals_factor is {self.expected_arrivals_factor}; it must not be negative")
 
 
 class Projection(NamedTuple):

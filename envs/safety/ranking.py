@@ -14,9 +14,7 @@ RANK_ROUNDING = 1e6
 def order_by(lib: Library, key: Any, here: Any) -> Any:
     """Port indices (B, N) in rising order of `key`; ports without a car come last."""
     rounded = lib.ops.where(here, lib.ops.floor(key * RANK_ROUNDING + 0.5), float("inf"))
-    if lib.torch is not None:
-        return lib.torch.argsort(rounded, dim=1, stable=True)
-    return np.argsort(rounded, axis=1, kind="stable")
+    return lib.argsort(rounded)
 
 
 def pick(lib: Library, column: Any, order: Any, rank: int) -> Any:

@@ -58,15 +58,11 @@ class BehaviourProfile(Section):
             lists |= {f"bands.{i}.stay_h": band.stay_h, f"bands.{i}.energy_kwh": band.energy_kwh}
         for name, values in lists.items():
             if len(values) != len(self.probabilities):
-                raise ValueError(
-                    f"{name} has {len(values)} values; give {len(self.probabilities)}, one a probability"
-                )
+                raise ValueError(f"{name} has {len(values)} values; give {len(self.probabilities)}, one a probability")
             if list(values) != sorted(values):
                 raise ValueError(f"{name} falls somewhere; percentiles must rise")
         if self.bands[0].from_h != DAY_BEGINS_H:
-            raise ValueError(
-                f"bands.0.from_h is {self.bands[0].from_h}; the first band begins at {DAY_BEGINS_H}"
-            )
+            raise ValueError(f"bands.0.from_h is {self.bands[0].from_h}; the first band begins at {DAY_BEGINS_H}")
         return self
 
 
@@ -106,8 +102,7 @@ def draw_stays(
     assert isinstance(zone, ZoneInfo)
     dates = [start.date() + timedelta(days=d) for d in range(-1, days + (start.hour > 0))]
     rates = [
-        behaviour.weekend_sessions_per_port_day if d.weekday() >= 5 else behaviour.sessions_per_port_day
-        for d in dates
+        behaviour.weekend_sessions_per_port_day if d.weekday() >= 5 else behaviour.sessions_per_port_day for d in dates
     ]
     most = int(np.ceil(max(behaviour.weekend_sessions_per_port_day, behaviour.sessions_per_port_day)))
     u = rng.random((len(dates), most, ports, 6 + N_DRIVER_DRAWS))
@@ -131,9 +126,7 @@ def arrival_clock_h(profile: BehaviourProfile, u: FloatArray, weekend: np.ndarra
     return np.where(weekend, weekend_h, weekday_h)
 
 
-def stay_and_energy(
-    profile: BehaviourProfile, clock_h: FloatArray, u: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def stay_and_energy(profile: BehaviourProfile, clock_h: FloatArray, u: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Length and energy of stays that begin at `clock_h`, of `(J, 3)` uniform numbers."""
     starts = [band.from_h for band in profile.bands]
     band = np.searchsorted(starts, clock_h, side="right") - 1

@@ -37,13 +37,9 @@ class StepTimes:
     def __post_init__(self) -> None:
         steps_per_hour(self.interval_minutes)
         if self.start.tzinfo is None:
-            raise ValueError(
-                f"start {self.start} has no time zone; give one, e.g. ZoneInfo('America/Los_Angeles')"
-            )
+            raise ValueError(f"start {self.start} has no time zone; give one, e.g. ZoneInfo('America/Los_Angeles')")
         if self.start.minute % self.interval_minutes or self.start.second or self.start.microsecond:
-            raise ValueError(
-                f"start {self.start} is off the {self.interval_minutes}-minute grid; round it down"
-            )
+            raise ValueError(f"start {self.start} is off the {self.interval_minutes}-minute grid; round it down")
         if self.count < 0:
             raise ValueError(f"count is {self.count}; it must be 0 or more")
 
@@ -130,6 +126,4 @@ def time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: the name of a folder of zones
-        raise ValueError(
-            f"time zone {name!r} is unknown; use an IANA name, e.g. 'America/Chicago'"
-        ) from error
+        raise ValueError(f"time zone {name!r} is unknown; use an IANA name, e.g. 'America/Chicago'") from error

@@ -98,9 +98,7 @@ def _market_day(world: World, times: StepTimes, streams: DayStreams) -> MarketDa
         return _unpublished(world, table, grid, times)
     if table is None or grid is None:
         days = int(times.day_index[-1]) + 1
-        history = draw_day_ahead(
-            streams.topic("price"), world.market, times.start.date(), days, world.price_cap
-        )
+        history = draw_day_ahead(streams.topic("price"), world.market, times.start.date(), days, world.price_cap)
         billed = history.at(times)
     else:
         history = grid.history(times)

@@ -66,9 +66,7 @@ def local_hours(table: PriceTable, timezone: ZoneInfo) -> tuple[list[date], Floa
         for t in (int(table.timeline.start_utc_s[0]), table.timeline.end_utc_s)
     )
     dates = [first + timedelta(days=d) for d in range((last - first).days + 1)]
-    hours = [
-        datetime(d.year, d.month, d.day, h, tzinfo=timezone).timestamp() for d in dates for h in range(24)
-    ]
+    hours = [datetime(d.year, d.month, d.day, h, tzinfo=timezone).timestamp() for d in dates for h in range(24)]
     return dates, _values_at(table, np.array(hours, np.int64)).reshape(-1, 24)
 
 

@@ -43,9 +43,7 @@ class Issues:
     of_step: IntArray
 
 
-def issue(
-    series: FloatArray, history: DailyPrices, times: StepTimes, n_steps: int, published_hour: float
-) -> Issues:
+def issue(series: FloatArray, history: DailyPrices, times: StepTimes, n_steps: int, published_hour: float) -> Issues:
     """The issues in force during an episode: a new one each day at `published_hour`, for the day after.
 
     Args:

@@ -60,9 +60,7 @@ def to_grid(arrive_h: FloatArray, depart_h: FloatArray, settings: ScenarioSettin
     return OnGrid(row, arrive[row], depart[row], int((within & ~whole).sum()))
 
 
-def settle(
-    row: IntArray, port: IntArray, arrive: IntArray, depart: IntArray, too_short: int, no_port: int
-) -> Placed:
+def settle(row: IntArray, port: IntArray, arrive: IntArray, depart: IntArray, too_short: int, no_port: int) -> Placed:
     """Sort by (port, arrival), as the scenario wants it."""
     order = np.lexsort((arrive, port))
     return Placed(row[order], port[order], arrive[order], depart[order], too_short, no_port)

@@ -114,9 +114,7 @@ class World:
     def highest_import_usd_per_kwh(self) -> float:
         """The highest import price that can ever be in force."""
         return max(
-            self.price_cap
-            if self.files.prices and not t.needs_wholesale
-            else t.highest_import_price_usd_per_kwh
+            self.price_cap if self.files.prices and not t.needs_wholesale else t.highest_import_price_usd_per_kwh
             for t in self.tariffs
         )
 
@@ -126,9 +124,7 @@ class World:
         if self.files.export_prices:
             return self.price_cap
         return max(
-            self.price_cap
-            if self.files.prices and not t.needs_wholesale
-            else t.highest_export_price_usd_per_kwh
+            self.price_cap if self.files.prices and not t.needs_wholesale else t.highest_export_price_usd_per_kwh
             for t in self.tariffs
         )
 
@@ -185,9 +181,7 @@ class World:
             demand_usd_per_kw=highest_demand_usd_per_kw(self.tariffs),
         )
         s = self.settings
-        return run_money(
-            s.money, least_unserved_usd_per_kwh(highest, s.money, self.fleet, s.days, s.interval_minutes)
-        )
+        return run_money(s.money, least_unserved_usd_per_kwh(highest, s.money, self.fleet, s.days, s.interval_minutes))
 
     @cached_property
     def dates(self) -> int:

@@ -59,9 +59,7 @@ class Programme(Record):
     def _consistent(self) -> Programme:
         start, end = self.window_local_hours
         if start >= end:
-            raise ValueError(
-                f"window_local_hours [{start}, {end}] end before they start; a window lies within a day"
-            )
+            raise ValueError(f"window_local_hours [{start}, {end}] end before they start; a window lies within a day")
         longest = max(duration.hours for duration in self.durations)
         if longest > end - start:
             raise ValueError(f"an event of {longest} h does not fit the window [{start}, {end}]; shorten it")
@@ -156,15 +154,11 @@ def _hours_used(programme: Programme, u: float, day: date) -> float:
     return u * programme.season_share(day) * min(2.0 * expected, programme.season_cap_hours)
 
 
-def _draw_call(
-    programme: Programme, uniform: FloatArray, times: StepTimes, index: int, n_steps: int
-) -> _Call | None:
+def _draw_call(programme: Programme, uniform: FloatArray, times: StepTimes, index: int, n_steps: int) -> _Call | None:
     if not programme.may_call(times.dates[index]) or uniform[0] >= programme.event_probability:
         return None
     shares = np.cumsum([duration.share for duration in programme.durations])
-    hours = programme.durations[
-        min(int(np.searchsorted(shares, uniform[1], side="right")), len(shares) - 1)
-    ].hours
+    hours = programme.durations[min(int(np.searchsorted(shares, uniform[1], side="right")), len(shares) - 1)].hours
     starts = _possible_starts(programme, times, index, hours, n_steps)
     if not len(starts):
         return None
@@ -179,9 +173,7 @@ def _duration_h(programme: Programme, u: float) -> int:
     return programme.durations[min(place, len(shares) - 1)].hours
 
 
-def _possible_starts(
-    programme: Programme, times: StepTimes, index: int, hours: int, n_steps: int
-) -> IntArray:
+def _possible_starts(programme: Programme, times: StepTimes, index: int, hours: int, n_steps: int) -> IntArray:
     first, last = programme.window_local_hours
     hour = times.local_hour[:n_steps]
     on_the_hour = (hour % 1.0 == 0) & (times.day_index[:n_steps] == index)

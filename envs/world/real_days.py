@@ -86,9 +86,7 @@ def _typical_emissions(table: EmissionTable, settings: ScenarioSettings, times: 
     """The file's mean by hour of the wall clock."""
     from .files.tables import wall_seconds
 
-    hour = (wall_seconds(table.timeline.start_utc_s, time_zone(settings.timezone)) // 3600 % 24).astype(
-        np.int64
-    )
+    hour = (wall_seconds(table.timeline.start_utc_s, time_zone(settings.timezone)) // 3600 % 24).astype(np.int64)
     total = np.bincount(hour, weights=table.moer_kg_per_kwh, minlength=24)
     mean = total / np.maximum(np.bincount(hour, minlength=24), 1)
     typical: FloatArray = mean[times.local_hour.astype(np.int64)]

@@ -56,9 +56,7 @@ class FleetSettings(Section):
     @model_validator(mode="after")
     def _shares(self) -> Self:
         if len(self.target_socs) != len(self.target_shares) or not sum(self.target_shares) > 0:
-            raise ValueError(
-                f"target_shares is {self.target_shares}; give one share to each of {self.target_socs}"
-            )
+            raise ValueError(f"target_shares is {self.target_shares}; give one share to each of {self.target_socs}")
         for wanted, both_ways in ((1.0 - self.v2g_share, False), (self.v2g_share, True)):
             share = sum(c.share for c in self.chargers.values() if c.bidirectional is both_ways)
             if wanted > 0 and not share > 0:
@@ -184,9 +182,7 @@ class ScenarioSettings(Section):
     def _consistent(self) -> Self:
         time_zone(self.timezone)
         if self.period_first > self.period_last:
-            raise ValueError(
-                f"period_first {self.period_first} lies after period_last {self.period_last}; swap them"
-            )
+            raise ValueError(f"period_first {self.period_first} lies after period_last {self.period_last}; swap them")
         return self
 
     @property

@@ -93,18 +93,14 @@ def base_load_kw(
     return typical * level * noise, typical
 
 
-def pv_kw(
-    rng: np.random.Generator, site: SiteSettings, times: StepTimes, sites: int
-) -> tuple[FloatArray, FloatArray]:
+def pv_kw(rng: np.random.Generator, site: SiteSettings, times: StepTimes, sites: int) -> tuple[FloatArray, FloatArray]:
     """PV output of each site, happened and forecast, `(S, L)` each; one sky over all of them."""
     has = rng.permutation(np.arange(sites) < round(site.pv_share * sites))
     days = int(times.day_index[-1]) + 1
     clearness = rng.beta(5.0, 1.5, days)  # assumed: mostly clear
     forecast = np.clip(clearness + CLOUD_FORECAST_ERROR * rng.standard_normal(days), 0.1, 1.0)
     hours = _hour_of_step(times)
-    passing = np.clip(
-        1.0 - 0.5 * (1.0 - clearness[times.day_index]) * rng.random(int(hours[-1]) + 1)[hours], 0, 1
-    )
+    passing = np.clip(1.0 - 0.5 * (1.0 - clearness[times.day_index]) * rng.random(int(hours[-1]) + 1)[hours], 0, 1)
     top = site.pv_kw * PV_DERATE * clear_sky(times) * has[:, None]
     return top * clearness[times.day_index] * passing, top * forecast[times.day_index]
 

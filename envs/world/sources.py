@@ -124,9 +124,7 @@ class Sources:
                 f"choose a date it holds{_span(dates)}"
             )
         if not dates:
-            raise ValueError(
-                f"{names}: no date with prices for {hours:g} h from {s.start_hour}:00; give more days"
-            )
+            raise ValueError(f"{names}: no date with prices for {hours:g} h from {s.start_hour}:00; give more days")
         return tuple(asked or dates)
 
     def _grid(self, table: PriceTable | None) -> PriceGrid | None:

@@ -126,9 +126,7 @@ def _need(facts: Facts, placed: Placed, columns: dict[str, FloatArray], settings
     if facts.metered:
         energy = facts.energy_kwh * per_metered
         capacity = np.maximum(capacity, energy / MOST_OF_BATTERY)
-        soc = np.clip(
-            np.where(np.isnan(facts.soc), wanted - energy / capacity, facts.soc), LEAST_ARRIVAL_SOC, None
-        )
+        soc = np.clip(np.where(np.isnan(facts.soc), wanted - energy / capacity, facts.soc), LEAST_ARRIVAL_SOC, None)
         soc = np.minimum(soc, FULL_SOC - energy / capacity)
     else:
         reach_kwh = REACH * charge_kw * (placed.depart - placed.arrive) * step_h
@@ -173,9 +171,7 @@ def _said(
         silent = silent | (facts.driver[:, 5] >= profile.claimed_share)
         said = said + np.floor(departure_error_h(profile, facts.driver[:, 3]) / step_h)
         asked = need.energy_kwh + request_excess_kwh(profile, facts.driver[:, 4])
-    asked = np.where(
-        silent, (behaviour.default_target_soc - need.soc) * need.capacity_kwh, np.maximum(asked, 0.0)
-    )
+    asked = np.where(silent, (behaviour.default_target_soc - need.soc) * need.capacity_kwh, np.maximum(asked, 0.0))
     default_depart = arrive + max(1, int(behaviour.default_stay_h / step_h))
     said_step = np.maximum(np.where(silent, default_depart, said).astype(np.int64), arrive + 1)
     return said_step, np.minimum(asked, (FULL_SOC - need.soc) * need.capacity_kwh)

@@ -38,9 +38,7 @@ class Period(Part):
                     f"hours [{start:g}, {end:g}] end before they start; split at midnight: [[21, 24], [0, 6]]"
                 )
             if (start * SLOTS_PER_HOUR) % 1 or (end * SLOTS_PER_HOUR) % 1:
-                raise ValueError(
-                    f"hours [{start:g}, {end:g}] are off the quarter hour; use multiples of 0.25"
-                )
+                raise ValueError(f"hours [{start:g}, {end:g}] are off the quarter hour; use multiples of 0.25")
         return hours
 
 
@@ -79,8 +77,7 @@ class Season(Part):
             if len(missing):
                 hour = missing[0] / SLOTS_PER_HOUR
                 raise ValueError(
-                    f"season {self.name!r}: no period covers {hour:g} h of a {name}; "
-                    "every hour belongs to exactly one"
+                    f"season {self.name!r}: no period covers {hour:g} h of a {name}; every hour belongs to exactly one"
                 )
 
 

@@ -34,9 +34,7 @@ class Tariff(Record):
     settlement_point: str | None = None
     delivery_usd_per_kwh: Price = 0.0
     price_cap_usd_per_kwh: Price | None = None  # the market's offer cap on the wholesale price
-    demand_usd_per_kw: float = Field(
-        default=0.0, ge=0, le=200
-    )  # of a pass-through tariff; seasons have their own
+    demand_usd_per_kw: float = Field(default=0.0, ge=0, le=200)  # of a pass-through tariff; seasons have their own
     permitted_exports: Rows[Literal["none", "net_billing", "pass_through"]] = ("none",)
     export: Export = NoExport()
 
@@ -72,31 +70,23 @@ class Tariff(Record):
                 f"that needs {', '.join(self.export.eligible_plans)}"
             )
         if self.needs_wholesale and self.price_cap_usd_per_kwh is None:
-            raise ValueError(
-                "price_cap_usd_per_kwh is missing; a price that follows the market names its offer cap"
-            )
+            raise ValueError("price_cap_usd_per_kwh is missing; a price that follows the market names its offer cap")
         return self
 
     def _check_time_of_use(self) -> None:
         months = sorted(month for season in self.seasons for month in season.months)
         if months != list(range(1, 13)):
-            raise ValueError(
-                f"the seasons have months {months}; every month 1 to 12 belongs to exactly one season"
-            )
+            raise ValueError(f"the seasons have months {months}; every month 1 to 12 belongs to exactly one season")
         for season in self.seasons:
             _ = season.table_usd_per_kwh  # refuses gaps and overlaps now, not at the first use
         if self.demand_usd_per_kw:
-            raise ValueError(
-                "demand_usd_per_kw stands at the top of a time_of_use tariff; put it into its seasons"
-            )
+            raise ValueError("demand_usd_per_kw stands at the top of a time_of_use tariff; put it into its seasons")
 
     def _check_pass_through(self) -> None:
         if self.seasons:
             raise ValueError("a pass_through tariff has no seasons; drop them or set kind = 'time_of_use'")
         if not self.settlement_point:
-            raise ValueError(
-                "settlement_point is missing; name the price that is passed through, e.g. 'LZ_HOUSTON'"
-            )
+            raise ValueError("settlement_point is missing; name the price that is passed through, e.g. 'LZ_HOUSTON'")
 
     @property
     def needs_wholesale(self) -> bool:
@@ -112,9 +102,7 @@ class Tariff(Record):
                 table[month - 1] = season.table_usd_per_kwh
         return table
 
-    def import_price_usd_per_kwh(
-        self, times: StepTimes, wholesale_usd_per_kwh: FloatArray | None = None
-    ) -> FloatArray:
+    def import_price_usd_per_kwh(self, times: StepTimes, wholesale_usd_per_kwh: FloatArray | None = None) -> FloatArray:
         """Price of a kWh taken from the grid at each step, `(L,)`.
 
         Raises:
@@ -125,9 +113,7 @@ class Tariff(Record):
             return look_up(self.import_table_usd_per_kwh, times)
         return self._wholesale(times, wholesale_usd_per_kwh) + self.delivery_usd_per_kwh
 
-    def export_price_usd_per_kwh(
-        self, times: StepTimes, wholesale_usd_per_kwh: FloatArray | None = None
-    ) -> FloatArray:
+    def export_price_usd_per_kwh(self, times: StepTimes, wholesale_usd_per_kwh: FloatArray | None = None) -> FloatArray:
         """Price paid for a kWh given to the grid at each step, `(L,)`; raises as the import price does."""
         if isinstance(self.export, NetBilling):
             return look_up(self.export.table_usd_per_kwh, times)
@@ -137,18 +123,12 @@ class Tariff(Record):
 
     def _wholesale(self, times: StepTimes, prices: FloatArray | None) -> FloatArray:
         if prices is None:
-            raise ValueError(
-                f"tariff {self.name!r} follows {self.settlement_point}; give its wholesale prices"
-            )
+            raise ValueError(f"tariff {self.name!r} follows {self.settlement_point}; give its wholesale prices")
         values = np.asarray(prices, dtype=np.float64)
         if values.shape != (times.count,):
-            raise ValueError(
-                f"wholesale prices have shape {values.shape}; give one per step, ({times.count},)"
-            )
+            raise ValueError(f"wholesale prices have shape {values.shape}; give one per step, ({times.count},)")
         if not np.isfinite(values).all():
-            raise ValueError(
-                "wholesale prices hold NaN or infinity; fill or refuse gaps before they reach a tariff"
-            )
+            raise ValueError("wholesale prices hold NaN or infinity; fill or refuse gaps before they reach a tariff")
         cap = self.price_cap_usd_per_kwh
         assert cap is not None  # checked with needs_wholesale
         if values.size and values.max() > cap + 1e-9:

@@ -82,9 +82,7 @@ class Market(Section):
             raise ValueError(f"mean has {len(self.mean)} rows; give 12, one a month")
         counts = {len(self.components), len(self.component_sd), len(self.component_correlation)}
         if len(counts) != 1:
-            raise ValueError(
-                "components, component_sd and component_correlation differ in length; make them equal"
-            )
+            raise ValueError("components, component_sd and component_correlation differ in length; make them equal")
         return self
 
     @cached_property
@@ -96,9 +94,7 @@ class Market(Section):
         return np.array(self.components).reshape(-1, 24)
 
 
-def draw_day_ahead(
-    rng: np.random.Generator, market: Market, first: date, days: int, cap: float
-) -> DailyPrices:
+def draw_day_ahead(rng: np.random.Generator, market: Market, first: date, days: int, cap: float) -> DailyPrices:
     """Hourly prices of `days` local dates from `first`, and of the week before for the like days."""
     dates = [first + timedelta(days=d) for d in range(-HISTORY_DAYS, days)]
     weights = _weights(rng, market, len(dates))
@@ -134,9 +130,7 @@ def _scarce(rng: np.random.Generator, scarcity: Scarcity, days: int, cap: float)
     return np.where(inside & (u[:, :1] < scarcity.day_probability), level[:, None], -np.inf)
 
 
-def draw_deviation(
-    rng: np.random.Generator, market: Market, times: StepTimes, spread_usd_per_kwh: float
-) -> FloatArray:
+def draw_deviation(rng: np.random.Generator, market: Market, times: StepTimes, spread_usd_per_kwh: float) -> FloatArray:
     """Real time minus day-ahead at each step, `(L,)`: the mean of the step's five-minute values.
 
     `spread_usd_per_kwh` is the local day-ahead prices' standard deviation within days, to which it is scaled.

@@ -37,9 +37,7 @@ def make_world(
     n, length = len(need_steps), 2 * n_steps
     sites = np.zeros(n, np.int64) if port_site is None else np.array(port_site)
     s = int(sites.max()) + 1
-    prices = (
-        np.broadcast_to(np.array(price, float), (length,)).copy() if np.ndim(price) == 0 else np.array(price)
-    )
+    prices = np.broadcast_to(np.array(price, float), (length,)).copy() if np.ndim(price) == 0 else np.array(price)
     prices = np.concatenate([prices, np.full(length - len(prices), prices[-1])])[None]
     need_soc = np.array(need_steps) * POWER_KW / CAPACITY_KWH
     full, flags = (lambda value: np.full(n, value, float)), (lambda value: np.full(n, value))

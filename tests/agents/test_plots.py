@@ -34,9 +34,7 @@ def test_an_unrecorded_run_has_no_picture(world: MakeWorld, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failed_write_leaves_nothing(
-    world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_nothing(world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
     result = run_days(world([2], [6]), Uncontrolled(), backend="numba", record=True)

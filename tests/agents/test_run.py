@@ -98,9 +98,7 @@ def test_neglect_ranks_last_on_every_preset(preset: str) -> None:
     references = raw_references(seed=0)
 
     def net_cost(name: str) -> float:
-        result = run_days(
-            drawn.scenarios, find_policy(name, references), backend="numba", reserve=drawn.reserve
-        )
+        result = run_days(drawn.scenarios, find_policy(name, references), backend="numba", reserve=drawn.reserve)
         return sum_of_days(result.ledgers).net_cost_usd
 
     served, neglected = [net_cost(name) for name in RULES], [net_cost(name) for name in references]

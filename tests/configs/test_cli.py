@@ -105,9 +105,7 @@ class TestCommands:
         for part in ("Greet somebody.", "Several commands in one", "deep", "inside.greet"):
             assert part in text
 
-    def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_command_that_cannot_be_loaded_leaves_the_others_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["--help"]) == 0
         text = " ".join(capsys.readouterr().out.split())
         assert "stable_baselines3_of_tomorrow" in text
@@ -150,9 +148,7 @@ class TestErrors:
         assert "Traceback" in text
         assert text.endswith("IEC 61851\n")
 
-    def test_debug_by_environment(
-        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_debug_by_environment(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("EBBFLOW_DEBUG", "1")
         assert main(["fail", "value"]) == 2
         assert "Traceback" in capsys.readouterr().err

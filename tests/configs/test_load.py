@@ -116,9 +116,7 @@ class TestLoading:
         assert "price.fixed" not in message
 
     def test_a_wrong_kind_lists_the_kinds(self, file: Path) -> None:
-        assert "price.kind is 'daily'; it should be one of 'fixed', 'hourly'" in refusal(
-            file, "price.kind=daily"
-        )
+        assert "price.kind is 'daily'; it should be one of 'fixed', 'hourly'" in refusal(file, "price.kind=daily")
 
     def test_the_models_own_rule_is_told_as_it_is(self, file: Path) -> None:
         assert refusal(file, "name=nobody").endswith("name is 'nobody'; give the site a name of its own")
@@ -164,9 +162,7 @@ class TestPresets:
         assert load_model(Site, "scenarios", "home-texas").name == "home-texas"
 
     def test_an_unknown_preset_offers_the_nearest(self) -> None:
-        with pytest.raises(
-            ConfigError, match="unknown scenario preset 'Home_Texas'; did you mean 'home-texas'"
-        ):
+        with pytest.raises(ConfigError, match="unknown scenario preset 'Home_Texas'; did you mean 'home-texas'"):
             preset_path("scenarios", "Home_Texas")
 
     def test_an_unknown_kind(self) -> None:
@@ -201,9 +197,7 @@ class TestOverrides:
         assert found == value
 
     def test_sets_an_entry_of_a_list(self, file: Path) -> None:
-        site = load_model(
-            Site, "scenarios", file, ["sites.0.export_limit_kw=1", "price.prices_usd_per_kwh.1=9"]
-        )
+        site = load_model(Site, "scenarios", file, ["sites.0.export_limit_kw=1", "price.prices_usd_per_kwh.1=9"])
         assert site.sites == (Feeder(import_limit_kw=80.0, export_limit_kw=1.0),)
         assert site.price == Hourly(kind="hourly", prices_usd_per_kwh=(0.2, 9.0))
 
@@ -239,9 +233,7 @@ class TestOverrides:
 
 texts = st.text(st.characters(codec="utf-8"))
 numbers = st.floats(allow_nan=False)
-feeders = st.builds(
-    Feeder, import_limit_kw=st.floats(min_value=1e-9, allow_infinity=False), export_limit_kw=numbers
-)
+feeders = st.builds(Feeder, import_limit_kw=st.floats(min_value=1e-9, allow_infinity=False), export_limit_kw=numbers)
 prices = st.builds(Fixed, kind=st.just("fixed"), price_usd_per_kwh=numbers) | st.builds(
     Hourly, kind=st.just("hourly"), prices_usd_per_kwh=st.tuples(numbers, numbers)
 )
@@ -261,9 +253,7 @@ sites = st.builds(
 
 class TestDump:
     @given(site=sites)
-    def test_toml_reads_back_to_an_equal_model(
-        self, tmp_path_factory: pytest.TempPathFactory, site: Site
-    ) -> None:
+    def test_toml_reads_back_to_an_equal_model(self, tmp_path_factory: pytest.TempPathFactory, site: Site) -> None:
         file = tmp_path_factory.getbasetemp() / "round.toml"
         file.write_text(to_toml(site), encoding="utf-8", newline="")
         again = load_model(Site, "scenarios", file)
@@ -289,9 +279,7 @@ class TestDump:
 
 class TestUnknownName:
     def test_spelling_and_separators_do_not_matter(self) -> None:
-        assert "did you mean 'least_laxity'?" in unknown_name(
-            "policy", "Least-Laxty", ["least_laxity", "round_robin"]
-        )
+        assert "did you mean 'least_laxity'?" in unknown_name("policy", "Least-Laxty", ["least_laxity", "round_robin"])
 
     def test_nothing_near_lists_the_valid_names(self) -> None:
         message = unknown_name("policy", "zzz", ["b", "a"])

@@ -72,9 +72,7 @@ def test_bad_input_is_refused_and_nothing_written(
 
 def write_prices(path: Path, minutes: int, days: int, usd_per_mwh: np.ndarray) -> str:
     """A gridstatus price file that starts on 1 June 2025, UTC."""
-    starts = np.datetime64("2025-06-01T00:00") + np.arange(days * 1440 // minutes) * np.timedelta64(
-        minutes, "m"
-    )
+    starts = np.datetime64("2025-06-01T00:00") + np.arange(days * 1440 // minutes) * np.timedelta64(minutes, "m")
     rows = ["Interval Start,Interval End,Market,Location,LMP"]
     for start, price in zip(starts, usd_per_mwh, strict=True):
         end = start + np.timedelta64(minutes, "m")
@@ -83,9 +81,7 @@ def write_prices(path: Path, minutes: int, days: int, usd_per_mwh: np.ndarray) -
     return str(path)
 
 
-def test_fit_recovers_what_the_files_were_made_with(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fit_recovers_what_the_files_were_made_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(3)
     days = 30
     hourly = np.tile(40 + 20 * np.sin(np.arange(24) / 24 * 2 * np.pi), days) + rng.normal(0, 1, 24 * days)

@@ -23,9 +23,7 @@ class Column:
     values: FloatArray
 
 
-def merge(
-    columns: Sequence[Column], what: str, interval_s: int
-) -> tuple[Timeline, FloatArray, tuple[str, ...]]:
+def merge(columns: Sequence[Column], what: str, interval_s: int) -> tuple[Timeline, FloatArray, tuple[str, ...]]:
     """One timeline with its values `(K, M)` from one or several files, and notes on what was dropped.
 
     Repeated rows with the same values are dropped and counted.
@@ -53,9 +51,7 @@ def _once(timeline: Timeline, values: FloatArray) -> IntArray:
     for row in again.tolist():
         if not np.array_equal(values[row], values[row - 1], equal_nan=True):
             path, line = timeline.origin(row - 1)
-            reason = (
-                f"a second {timeline.what} for {show_utc(int(start[row]))} UTC differs from {path}:{line}"
-            )
+            reason = f"a second {timeline.what} for {show_utc(int(start[row]))} UTC differs from {path}:{line}"
             raise DataFileError(*timeline.origin(row), reason, "remove the row that is not meant")
     return np.setdiff1d(np.arange(len(start)), again)
 
@@ -104,6 +100,4 @@ def path_list(path: str | Path | Sequence[str | Path]) -> list[str | Path]:
 def describe(timeline: Timeline, subject: str, notes: Sequence[str]) -> str:
     """File names, subject, span, interval and notes of a table, for a report."""
     span = f"{show_utc(int(timeline.start_utc_s[0]))} to {show_utc(timeline.end_utc_s)} UTC"
-    return "; ".join(
-        (f"{timeline.names}: {subject}, {span}, every {timeline.interval_s // 60} minutes", *notes)
-    )
+    return "; ".join((f"{timeline.names}: {subject}, {span}, every {timeline.interval_s // 60} minutes", *notes))

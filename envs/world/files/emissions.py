@@ -31,9 +31,7 @@ class EmissionTable:
 
     timeline: Timeline
     moer_kg_per_kwh: FloatArray
-    forecast_kg_per_kwh: (
-        FloatArray  # column i: issued at the row's time for 5 (i + 1) minutes later; may hold NaN
-    )
+    forecast_kg_per_kwh: FloatArray  # column i: issued at the row's time for 5 (i + 1) minutes later; may hold NaN
     notes: tuple[str, ...]
 
     @property

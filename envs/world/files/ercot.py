@@ -27,9 +27,7 @@ def ercot_starts(table: CsvTable, zone: ZoneInfo) -> FloatArray:
     ambiguous = local_seconds(wall + HOUR_S, zone) - start == 2 * HOUR_S
     if (repeated & ~ambiguous).any():
         row = int(np.argmax(repeated & ~ambiguous))
-        raise table.refuse(
-            row, f"Repeated Hour Flag is Y, but the hour is not repeated in {zone.key}", "make it N"
-        )
+        raise table.refuse(row, f"Repeated Hour Flag is Y, but the hour is not repeated in {zone.key}", "make it N")
     shifted: FloatArray = start + np.where(repeated, float(HOUR_S), 0.0)
     return shifted
 

@@ -39,9 +39,7 @@ class LoadTable:
     @property
     def description(self) -> str:
         """File, sites, span and gaps, for a report."""
-        return describe(
-            self.timeline, f"load of {len(self.names)} sites ({', '.join(self.names)})", self.notes
-        )
+        return describe(self.timeline, f"load of {len(self.names)} sites ({', '.join(self.names)})", self.notes)
 
     def days(self, timezone: str, start_hour: float = 0, hours: float | None = None) -> DayList:
         """Local dates with and without all their load; see `Timeline.days`."""
@@ -60,9 +58,7 @@ class LoadTable:
         return self.timeline.to_steps(self.load_kw, step_start_utc_s, interval_minutes).T
 
 
-def read_load(
-    path: str | Path, timezone: str | None = None, *, highest_kw: float = HIGHEST_SITE_KW
-) -> LoadTable:
+def read_load(path: str | Path, timezone: str | None = None, *, highest_kw: float = HIGHEST_SITE_KW) -> LoadTable:
     """Read the base load of one or more sites.
 
     Args:
@@ -93,7 +89,5 @@ def _power_columns(table: CsvTable) -> list[str]:
         reason = f"has a column '{strange[0]}', which is neither 'time' nor a power that ends in '_kw'"
         raise DataFileError(table.path, 1, reason, f"name it '{strange[0]}_kw' if it is kW, or remove it")
     if not others:
-        raise DataFileError(
-            table.path, 1, "has no power column", "add 'load_kw' or one column '..._kw' a site"
-        )
+        raise DataFileError(table.path, 1, "has no power column", "add 'load_kw' or one column '..._kw' a site")
     return others

@@ -115,9 +115,7 @@ def read_prices(
     interval_s = int(first.length_s[0])
     columns = [Column(p.table.path, p.table.line, p.start_utc_s, p.usd_per_mwh[:, None]) for p in parts]
     timeline, values, notes = merge(columns, "price", interval_s)
-    return PriceTable(
-        str(first.market[0]), str(first.location[0]), timeline, values[:, 0] / KWH_PER_MWH, notes
-    )
+    return PriceTable(str(first.market[0]), str(first.location[0]), timeline, values[:, 0] / KWH_PER_MWH, notes)
 
 
 def _rows(path: str | Path, zone: ZoneInfo) -> _Rows:
@@ -205,6 +203,4 @@ def _check_one(rows: _Rows, first: _Rows) -> None:
         (rows.market, first.market, "market"),
     ):
         if mine[0] != other[0]:
-            raise rows.table.refuse(
-                0, f"{what} '{mine[0]}' differs from '{other[0]}' of the first file", "choose one"
-            )
+            raise rows.table.refuse(0, f"{what} '{mine[0]}' differs from '{other[0]}' of the first file", "choose one")

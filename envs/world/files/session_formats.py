@@ -136,9 +136,7 @@ def check_units(table: CsvTable, raw: RawStays) -> None:
         raise table.refuse(0, reason, "give percent, 0 to 100")
 
 
-def _refuse_scale(
-    table: CsvTable, values: FloatArray, column: str, wrong: str, right: str, limit: float
-) -> None:
+def _refuse_scale(table: CsvTable, values: FloatArray, column: str, wrong: str, right: str, limit: float) -> None:
     high = values > limit
     if not high.any():
         return

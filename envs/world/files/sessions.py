@@ -110,13 +110,9 @@ def _keep(table: CsvTable, raw: RawStays) -> IntArray:
     empty = raw.depart <= raw.arrive
     if 2 * empty.sum() > len(empty):
         reason = f"{empty.sum()} of {len(empty)} stays end before or when they begin"
-        raise table.refuse(
-            int(np.argmax(empty)), reason, "check that arrival and departure are not exchanged"
-        )
+        raise table.refuse(int(np.argmax(empty)), reason, "check that arrival and departure are not exchanged")
     if empty.any():
-        raw.notes.append(
-            f"{int(empty.sum())} stays of zero or negative length dropped ({_lines(table, empty)})"
-        )
+        raw.notes.append(f"{int(empty.sum())} stays of zero or negative length dropped ({_lines(table, empty)})")
     repeated = table.frame.duplicated().to_numpy(bool) & ~empty
     if repeated.any():
         raw.notes.append(f"{int(repeated.sum())} repeated rows dropped ({_lines(table, repeated)})")
@@ -133,9 +129,7 @@ def _assemble(table: CsvTable, raw: RawStays, order: IntArray, zone: ZoneInfo) -
     labels, moved = _separate([_port_label(raw.site[i], raw.port[i]) for i in order], arrive, depart)
     if moved.any():
         lines = _lines(table, np.isin(np.arange(len(table)), order[moved]))
-        raw.notes.append(
-            f"{int(moved.sum())} stays that overlap another on their port moved to a spare port ({lines})"
-        )
+        raw.notes.append(f"{int(moved.sum())} stays that overlap another on their port moved to a spare port ({lines})")
     ports, port = np.unique(labels, return_inverse=True)
     sites, site = np.unique([raw.site[i] for i in order], return_inverse=True)
     return SessionTable(

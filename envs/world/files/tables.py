@@ -52,14 +52,10 @@ class CsvTable:
     def texts(self, column: str) -> list[str]:
         """Labels; an empty one is refused."""
         values = self.frame[column]
-        self._refuse_where(
-            values.isna().to_numpy(), f"column '{column}' is empty", "fill it or remove the row"
-        )
+        self._refuse_where(values.isna().to_numpy(), f"column '{column}' is empty", "fill it or remove the row")
         return [str(v).strip() for v in values]
 
-    def numbers(
-        self, column: str, *, low: float = -np.inf, high: float = np.inf, empty: bool = False
-    ) -> FloatArray:
+    def numbers(self, column: str, *, low: float = -np.inf, high: float = np.inf, empty: bool = False) -> FloatArray:
         """Finite numbers within `[low, high]`; NaN where `empty` allows it or there is no such column."""
         import pandas as pd
 
@@ -68,13 +64,9 @@ class CsvTable:
         text = self.frame[column]
         values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
         bad = ~np.isfinite(values) & ~(text.isna().to_numpy() & empty)
-        self._refuse_where(
-            bad, f"column '{column}' holds {{value!r}}, not a number", "correct or remove it", column
-        )
+        self._refuse_where(bad, f"column '{column}' holds {{value!r}}, not a number", "correct or remove it", column)
         outside = (values < low) | (values > high)
-        self._refuse_where(
-            outside, f"{column} is {{value}}, outside {low:g} to {high:g}", "check its unit", column
-        )
+        self._refuse_where(outside, f"{column} is {{value}}, outside {low:g} to {high:g}", "check its unit", column)
         return values
 
     def times(self, column: str, timezone: str | None, *, empty: bool = False) -> FloatArray:
@@ -92,9 +84,7 @@ class CsvTable:
         seconds = _seconds(parsed)
         naive = text.str.fullmatch(NAIVE_TIME, na=False).to_numpy(bool)  # which utc=True has taken for UTC
         if naive.any():
-            self._refuse_where(
-                naive & (timezone is None), f"{column} {{value!r}} has no UTC offset", fix, column
-            )
+            self._refuse_where(naive & (timezone is None), f"{column} {{value!r}} has no UTC offset", fix, column)
             seconds[naive] = local_seconds(seconds[naive], zone_of(str(timezone)))
         return seconds
 
@@ -124,16 +114,12 @@ def open_table(path: str | Path, formats: Sequence[Format]) -> CsvTable:
     separator = max(",;\t", key=header.count)
     try:
         # blank lines are kept so that a row's line can be counted
-        frame = pd.read_csv(
-            io.StringIO(text), sep=separator, dtype=str, skip_blank_lines=False, skipinitialspace=True
-        )
+        frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, skip_blank_lines=False, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         why = " ".join(str(error).split())
         raise DataFileError(path, None, f"is no CSV table: {why}", "give the publisher's CSV") from error
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the cells too many for an index
-        raise DataFileError(
-            path, 2, "the rows have more cells than the header", "write decimals with a point"
-        )
+        raise DataFileError(path, 2, "the rows have more cells than the header", "write decimals with a point")
     frame.columns = [str(c).strip() for c in frame.columns]
     chosen = _detect(path, [str(c) for c in frame.columns], formats)
     frame = frame.dropna(how="all")
@@ -178,9 +164,7 @@ def _detect(path: str | Path, columns: list[str], formats: Sequence[Format]) -> 
     for wanted in best.optional:
         found = None if wanted in columns else nearest(wanted, spare, TYPO_LIKENESS)
         if found:
-            raise DataFileError(
-                path, HEADER_LINES, f"has column '{found}', not '{wanted}'", f"name it '{wanted}'"
-            )
+            raise DataFileError(path, HEADER_LINES, f"has column '{found}', not '{wanted}'", f"name it '{wanted}'")
     return best
 
 

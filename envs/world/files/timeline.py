@@ -139,9 +139,7 @@ def zone_of(timezone: str) -> ZoneInfo:
     try:
         return ZoneInfo(timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(
-            f"time zone {timezone!r} is unknown; use an IANA name such as America/Chicago"
-        ) from error
+        raise ValueError(f"time zone {timezone!r} is unknown; use an IANA name such as America/Chicago") from error
 
 
 def wall_utc_s(day: date, wall_s: float, zone: ZoneInfo) -> int:
@@ -163,9 +161,7 @@ def _change_between(low: int, high: int, zone: ZoneInfo) -> int:
     old = datetime.fromtimestamp(low, zone).utcoffset()
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (
-            (middle, high) if datetime.fromtimestamp(middle, zone).utcoffset() == old else (low, middle)
-        )
+        low, high = (middle, high) if datetime.fromtimestamp(middle, zone).utcoffset() == old else (low, middle)
     return high
 
 

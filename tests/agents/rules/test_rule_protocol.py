@@ -41,9 +41,7 @@ def random_snapshot(seed: int, worlds: int = 3) -> Snapshot:
 @pytest.mark.parametrize("name", EVERYBODY)
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_requests_are_finite_within_the_charger_and_only_for_cars_that_are_there(
-    name: str, seed: int
-) -> None:
+def test_requests_are_finite_within_the_charger_and_only_for_cars_that_are_there(name: str, seed: int) -> None:
     snapshot = random_snapshot(seed)
     request = make(name).act(snapshot)
     ports = snapshot.ports

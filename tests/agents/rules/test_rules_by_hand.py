@@ -92,9 +92,7 @@ def test_least_laxity_serves_the_most_pressed_first(world: MakeWorld) -> None:
 
 
 def test_least_laxity_keeps_to_the_feeder_and_to_each_site(world: MakeWorld) -> None:
-    scenario = world(
-        [2, 2, 2, 2], [3, 4, 5, 6], port_site=[0, 0, 1, 1], site_limit_kw=12.0, feeder_limit_kw=18.0
-    )
+    scenario = world([2, 2, 2, 2], [3, 4, 5, 6], port_site=[0, 0, 1, 1], site_limit_kw=12.0, feeder_limit_kw=18.0)
     np.testing.assert_allclose(requests(scenario, LeastLaxity(), 1), [[8, 4, 6, 0]])
 
 

@@ -75,9 +75,7 @@ def test_rewards_are_minus_the_days_net_cost_and_accounts_add_up(env: FleetEnv) 
     info = steps[-1][4]
     assert -sum(step[1] for step in steps) == pytest.approx(info["ledger"]["net_cost_usd"], abs=1e-9)
     for account in ACCOUNTS:
-        assert sum(step[4].get(account, 0.0) for step in steps) == pytest.approx(
-            info["ledger"][account], abs=1e-9
-        )
+        assert sum(step[4].get(account, 0.0) for step in steps) == pytest.approx(info["ledger"][account], abs=1e-9)
     for _, reward, _, _, each in steps[1:]:
         assert sum(each[account] for account in ACCOUNTS) == pytest.approx(-reward, abs=1e-12)
     assert info["ledger"]["kwh_in"] > 0
@@ -210,9 +208,7 @@ def test_bad_calls_are_refused() -> None:
 
 def test_the_docstring_has_the_fixed_headings_and_true_shapes(env: FleetEnv) -> None:
     text = FleetEnv.__doc__ or ""
-    assert [line.strip()[3:] for line in text.splitlines() if line.strip().startswith("## ")] == list(
-        HEADINGS
-    )
+    assert [line.strip()[3:] for line in text.splitlines() if line.strip().startswith("## ")] == list(HEADINGS)
     shapes = {key: space.shape for key, space in env.observation_space.spaces.items()}  # type: ignore[attr-defined]
     ports, context = (sum(f.width for f in fields) for fields in (PORT_FIELDS, CONTEXT_FIELDS))
     assert shapes == {"ports": (25, ports), "context": (context,), "mask": (25,)}

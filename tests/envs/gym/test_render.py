@@ -61,12 +61,8 @@ def test_room_is_what_the_tighter_level_leaves() -> None:
     room_in, room_out = room_for_cars_kw(scenario)
     net, t = scenario.site_net_load_kw[0], scenario.n_steps
     other = scenario.feeder_other_load_kw[0]
-    tight = np.minimum(
-        scenario.site_import_limit_kw[0] - net, scenario.feeder_import_limit_kw[0] - net - other
-    )
-    back = np.minimum(
-        scenario.site_export_limit_kw[0] + net, scenario.feeder_export_limit_kw[0] + net + other
-    )
+    tight = np.minimum(scenario.site_import_limit_kw[0] - net, scenario.feeder_import_limit_kw[0] - net - other)
+    back = np.minimum(scenario.site_export_limit_kw[0] + net, scenario.feeder_export_limit_kw[0] + net + other)
     assert np.allclose(room_in, np.maximum(tight, 0)[:t])
     assert np.allclose(room_out, np.maximum(back, 0)[:t])
 

@@ -50,7 +50,7 @@ def test_numba_and_torch_answer_as_numpy_does(shape: str, name: str) -> None:
         snapshot = simulators["numpy"].snapshot()
         asked = ADVERSARIES[name](rng, snapshot, step)
         answer = projectors["numpy"].project(snapshot, asked)
-        for kind in ("numba", "torch") if step % 2 else ("numba",):
+        for kind in ("numba",) if step % 8 else ("numba", "torch"):
             rows = tensor(asked) if kind == "torch" else asked
             other = projectors[kind].project(simulators[kind].snapshot(), rows)
             np.testing.assert_allclose(

@@ -36,9 +36,7 @@ def test_full_power_for_the_hours_named_reaches_the_target(seed: int) -> None:
     wanted = np.where(p.soc < p.min_soc, np.maximum(p.target_soc, p.min_soc), p.target_soc)
     wanted = np.minimum(wanted, np.minimum(p.charge_limit_soc, 0.995))[at]
     np.testing.assert_allclose(after, wanted, atol=1e-9)
-    np.testing.assert_allclose(
-        view.laxity_h, view.steps_left * snapshot.step_h - view.hours_to_target, atol=1e-12
-    )
+    np.testing.assert_allclose(view.laxity_h, view.steps_left * snapshot.step_h - view.hours_to_target, atol=1e-12)
 
 
 @settings(max_examples=30, deadline=None)

@@ -32,9 +32,7 @@ def profile(name: str) -> BehaviourProfile:
 
 def stays(name: str, start: datetime, kind: str = "home") -> StayDraws:
     """One stay for each of N ports and dates; those of the start's own date."""
-    settings = BehaviourSettings(
-        kind=kind, profile=name, sessions_per_port_day=1.0, weekend_sessions_per_port_day=1.0
-    )
+    settings = BehaviourSettings(kind=kind, profile=name, sessions_per_port_day=1.0, weekend_sessions_per_port_day=1.0)
     drawn = draw_stays(np.random.default_rng(7), profile(name), settings, start, 1, N)
     here = np.nonzero((drawn.arrive_h >= 4 - start.hour) & (drawn.arrive_h < 28 - start.hour))[0]
     return drawn.take(here)

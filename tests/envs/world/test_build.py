@@ -117,9 +117,7 @@ def test_days_splits_and_seeds_differ() -> None:
 def test_switching_a_feature_moves_nothing_else() -> None:
     plain = build_scenario(load_settings("home-california"), seed=0, day=7)
     other = build_scenario(
-        load_settings(
-            "home-california", ["emissions.enabled=false", "site.pv_share=0.0", "programme.name=none"]
-        ),
+        load_settings("home-california", ["emissions.enabled=false", "site.pv_share=0.0", "programme.name=none"]),
         seed=0,
         day=7,
     )
@@ -324,9 +322,7 @@ def test_days_of_23_and_25_hours_are_whole_days_of_equal_steps(name: str, day: s
     assert scenario.start.date().isoformat() == day
     assert scenario.n_steps == 96
     moved = scenario.time_of(96).hour - scenario.start.hour
-    changes = (
-        day in ("2026-03-07", "2026-10-31") if scenario.start.hour else day in ("2026-03-08", "2026-11-01")
-    )
+    changes = day in ("2026-03-07", "2026-10-31") if scenario.start.hour else day in ("2026-03-08", "2026-11-01")
     assert (moved != 0) == changes
 
 

@@ -16,9 +16,7 @@ DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 real = pytest.mark.skipif(not DATA.exists(), reason="the real files are not beside the project")
 
 
-def write_prices(
-    path: Path, first: str, days: int, *, drop_hour: int | None = None, factor: float = 1.0
-) -> str:
+def write_prices(path: Path, first: str, days: int, *, drop_hour: int | None = None, factor: float = 1.0) -> str:
     """A gridstatus file of hourly prices: the hour of the UTC day in $/MWh, plus 100 for each day."""
     start = np.datetime64(first)
     rows = ["Interval Start,Interval End,Market,Location,LMP"]
@@ -37,9 +35,7 @@ def test_prices_of_a_file_are_billed_at_their_hours(tmp_path: Path) -> None:
     scenario = build_scenario(load_settings("home-california"), seed=0, day=0, files=files)
     begin = int(scenario.start.timestamp())
     hours = (begin + 900 * np.arange(192) - int(np.datetime64("2025-06-02T00:00", "s").astype(int))) // 3600
-    assert scenario.import_price_usd_per_kwh[0] == pytest.approx(
-        (hours % 24 + 100 * (hours // 24) + 1) / 1000
-    )
+    assert scenario.import_price_usd_per_kwh[0] == pytest.approx((hours % 24 + 100 * (hours // 24) + 1) / 1000)
     assert (scenario.export_price_usd_per_kwh == scenario.import_price_usd_per_kwh).all()
     assert "p.csv" in scenario.provenance["prices"]
     assert "holds none from 2026-01-01" in scenario.provenance["prices"]
@@ -83,9 +79,7 @@ def test_a_real_time_file_publishes_nothing(tmp_path: Path) -> None:
         begin, end = (start + np.timedelta64(5 * (i + j), "m") for j in (0, 1))
         rows.append(f"{begin}+00:00,{end}+00:00,REAL_TIME_5_MIN,HERE,{20 + i % 12}".replace("T", " "))
     path.write_text("\n".join(rows) + "\n")
-    scenario = build_scenario(
-        load_settings("home-texas"), seed=0, day=0, files=ScenarioFiles(prices=str(path))
-    )
+    scenario = build_scenario(load_settings("home-texas"), seed=0, day=0, files=ScenarioFiles(prices=str(path)))
     assert scenario.price_known_until_step.tolist() == [0]
     quarter = scenario.import_price_usd_per_kwh[0, :4] - 0.049993
     assert quarter == pytest.approx(np.array([21, 24, 27, 30]) / 1000)

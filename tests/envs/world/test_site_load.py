@@ -36,9 +36,7 @@ def test_the_forecast_is_not_the_truth() -> None:
 
 def test_intervals_agree_on_the_forecast_energy() -> None:
     site = SiteSettings(base_load="workplace")
-    energies = [
-        base_load_kw(np.random.default_rng(0), site, day(interval=i), 1, 10.0)[1].mean() for i in (5, 15, 60)
-    ]
+    energies = [base_load_kw(np.random.default_rng(0), site, day(interval=i), 1, 10.0)[1].mean() for i in (5, 15, 60)]
     assert energies == pytest.approx([10.0] * 3, rel=0.01)
 
 

@@ -18,9 +18,7 @@ from ebbflow.envs.world.tariffs import Tariff, load_tariff
 PRESETS = preset_names("tariffs")
 
 
-def hours_of(
-    tariff: Tariff, day: tuple[int, int, int], interval: int = 60, count: int | None = None
-) -> StepTimes:
+def hours_of(tariff: Tariff, day: tuple[int, int, int], interval: int = 60, count: int | None = None) -> StepTimes:
     start = datetime(*day, tzinfo=ZoneInfo(tariff.timezone))
     return StepTimes(start, interval, 24 * 60 // interval if count is None else count)
 
@@ -108,9 +106,7 @@ def test_every_preset_is_dated_sourced_and_named_after_its_file(name: str) -> No
         ("sce-tou-ev-4", (2026, 12, 2), 18, 0.07492),
     ],
 )
-def test_a_price_read_off_the_sheet(
-    name: str, day: tuple[int, int, int], hour: int, usd_per_kwh: float
-) -> None:
+def test_a_price_read_off_the_sheet(name: str, day: tuple[int, int, int], hour: int, usd_per_kwh: float) -> None:
     assert prices(name, day)[hour] == pytest.approx(usd_per_kwh, abs=1e-12)
     assert prices(name, day, 15)[4 * hour] == pytest.approx(usd_per_kwh, abs=1e-12)
 
@@ -277,9 +273,7 @@ def test_periods_that_do_not_cover_the_day_once_are_refused(periods: list[dict[s
     drop=st.integers(0, 6),
     twice=st.booleans(),
 )
-def test_any_partition_of_the_day_is_taken_and_any_other_refused(
-    cuts: set[int], drop: int, twice: bool
-) -> None:
+def test_any_partition_of_the_day_is_taken_and_any_other_refused(cuts: set[int], drop: int, twice: bool) -> None:
     edges = [0.0, *(c / 4 for c in sorted(cuts)), 24.0]
     ranges = [[a, b] for a, b in pairwise(edges)]
     periods = [period(name=str(i), hours=[r], usd_per_kwh=0.1 * (i + 1)) for i, r in enumerate(ranges)]
@@ -321,9 +315,7 @@ def test_a_tariff_of_the_users_own_loads_the_same_way(tmp_path: Path) -> None:
     mine = load_tariff(file)
     assert mine.import_price_usd_per_kwh(hours_of(mine, (2026, 7, 15)))[17] == 0.6
     file.write_text(text.replace("usd_per_kwh = 0.53809", "usd_per_kwh = 53.809"), encoding="utf-8")
-    with pytest.raises(
-        ConfigError, match=r"mine\.toml: seasons\.0\.periods\.0\.usd_per_kwh: 53\.809 looks like cents"
-    ):
+    with pytest.raises(ConfigError, match=r"mine\.toml: seasons\.0\.periods\.0\.usd_per_kwh: 53\.809 looks like cents"):
         load_tariff(file)
 
 

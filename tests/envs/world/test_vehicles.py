@@ -106,9 +106,7 @@ def test_a_catalogue_of_the_users_own_names_file_and_row(tmp_path: Path) -> None
     file = tmp_path / "cars.toml"
     head = "name = 'mine'\ntitle = 'mine'\neffective = 2026-01-01\nsource = 'this test'\n"
     file.write_text(f"{head}[[vehicles]]\n{rows}\n", encoding="utf-8")
-    with pytest.raises(
-        ConfigError, match=r"cars\.toml: vehicles\.0\.capacity_kwh: 60000 looks like Wh; write 60 kWh"
-    ):
+    with pytest.raises(ConfigError, match=r"cars\.toml: vehicles\.0\.capacity_kwh: 60000 looks like Wh; write 60 kWh"):
         load_catalogue(file)
     file.write_text(file.read_text(encoding="utf-8").replace("60000.0", "60.0"), encoding="utf-8")
     assert [row.name for row in load_catalogue(file)] == ["car"]
@@ -181,9 +179,7 @@ def test_a_car_that_takes_less_than_the_least_current_is_refused() -> None:
 
 
 def test_a_port_whose_least_power_is_all_loss_is_refused() -> None:
-    trickle = Charger(
-        name="trickle", volts=240.0, max_current_a=40.0, min_current_a=0.5, current_step_a=0.5, dc=True
-    )
+    trickle = Charger(name="trickle", volts=240.0, max_current_a=40.0, min_current_a=0.5, current_step_a=0.5, dc=True)
     with pytest.raises(ValueError, match=r"car loses 0.17 kW while on, all that 'trickle' gives"):
         session_parameters(Vehicle.model_validate(car()), trickle, v2g_allowed=False)
 
@@ -199,9 +195,7 @@ def test_a_port_whose_least_power_is_all_loss_is_refused() -> None:
 def test_every_limit_is_a_step_and_within_car_and_port(
     volts: float, phases: int, most: float, step: float, ac_kw: float, out_kw: float
 ) -> None:
-    charger = Charger.model_validate(
-        {"volts": volts, "phases": phases, "max_current_a": most, "current_step_a": step}
-    )
+    charger = Charger.model_validate({"volts": volts, "phases": phases, "max_current_a": most, "current_step_a": step})
     row = session_parameters(
         Vehicle.model_validate(car(ac_charge_kw=ac_kw, max_discharge_kw=out_kw)), charger, v2g_allowed=True
     )

@@ -124,9 +124,7 @@ def test_fitting_what_was_drawn_gives_the_deviation_back() -> None:
     day_ahead = np.random.default_rng(2).normal(0.03, 0.01, t.count)
     fitted = fit_real_time(day_ahead, day_ahead + drawn)
     assert fitted["correlation"] == pytest.approx(model.deviation.correlation, abs=0.05)
-    assert fitted["innovation_sd_usd_per_kwh"] == pytest.approx(
-        model.deviation.innovation_sd_usd_per_kwh, rel=0.1
-    )
+    assert fitted["innovation_sd_usd_per_kwh"] == pytest.approx(model.deviation.innovation_sd_usd_per_kwh, rel=0.1)
     assert fitted["jump_up_share"] == pytest.approx(model.deviation.jump_up_share, abs=0.05)
 
 

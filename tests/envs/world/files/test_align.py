@@ -42,9 +42,7 @@ def homes(tmp_path: Path, users: int = 4, days: int = 14) -> SessionTable:
 
 def test_the_day_itself_is_taken_where_it_is_there():
     day = date(2025, 8, 6)
-    source = choose_source_day(
-        day, [day, day + timedelta(days=1)], np.random.default_rng(0), what="p", source="f"
-    )
+    source = choose_source_day(day, [day, day + timedelta(days=1)], np.random.default_rng(0), what="p", source="f")
     assert source.day == day
     assert "the day itself" in source.provenance
 
@@ -53,9 +51,7 @@ def test_the_day_itself_is_taken_where_it_is_there():
 def test_a_weekday_borrows_a_weekday_and_says_so(offset, seed):
     target = date(2025, 8, 6) + timedelta(days=offset)
     held = [date(2021, 5, 1) + timedelta(days=d) for d in range(14)]
-    chosen = [
-        choose_source_day(target, held, np.random.default_rng(seed), what="emissions", source="m.csv")
-    ] * 2
+    chosen = [choose_source_day(target, held, np.random.default_rng(seed), what="emissions", source="m.csv")] * 2
     assert is_weekend(chosen[0].day) == is_weekend(target)
     assert chosen[0] == chosen[1]
     for word in ("m.csv", "weekend" if is_weekend(target) else "weekday", "2021", str(target.year)):
@@ -64,9 +60,7 @@ def test_a_weekday_borrows_a_weekday_and_says_so(offset, seed):
 
 def test_no_day_of_the_kind_is_refused():
     with pytest.raises(ValueError, match=r"m\.csv: no complete weekend day to stand in for 2025-08-09"):
-        choose_source_day(
-            date(2025, 8, 9), [date(2021, 5, 3)], np.random.default_rng(0), what="e", source="m.csv"
-        )
+        choose_source_day(date(2025, 8, 9), [date(2021, 5, 3)], np.random.default_rng(0), what="e", source="m.csv")
 
 
 def wall_hours(utc_s: np.ndarray, zone: str) -> list[float]:
@@ -99,9 +93,7 @@ def test_steps_from_noon_run_into_the_next_source_day():
 
 @settings(deadline=None)
 @given(
-    day=st.sampled_from(
-        [date(2025, 3, 8), date(2025, 3, 9), date(2025, 11, 1), date(2025, 11, 2), date(2025, 6, 1)]
-    ),
+    day=st.sampled_from([date(2025, 3, 8), date(2025, 3, 9), date(2025, 11, 1), date(2025, 11, 2), date(2025, 6, 1)]),
     walls=st.lists(st.integers(-86_400, 3 * 86_400), min_size=2, max_size=20),
 )
 def test_wall_clock_order_survives_the_mapping(day, walls):

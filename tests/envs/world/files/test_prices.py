@@ -18,9 +18,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the public data files
 CHICAGO = ZoneInfo("America/Chicago")
 
 
-def caiso(
-    path: Path, start: datetime, prices: list[float], minutes: int = 60, skip: tuple[int, ...] = ()
-) -> Path:
+def caiso(path: Path, start: datetime, prices: list[float], minutes: int = 60, skip: tuple[int, ...] = ()) -> Path:
     rows = ["Interval Start,Interval End,Market,Location,LMP"]
     for k, price in enumerate(prices):
         begin = start + timedelta(minutes=minutes * k)
@@ -30,9 +28,7 @@ def caiso(
     return path
 
 
-def ercot(
-    path: Path, day: str, endings: list[tuple[str, str, float]], points: tuple[str, ...] = ("LZ_A",)
-) -> Path:
+def ercot(path: Path, day: str, endings: list[tuple[str, str, float]], points: tuple[str, ...] = ("LZ_A",)) -> Path:
     rows = ["Delivery Date,Hour Ending,Repeated Hour Flag,Settlement Point,Settlement Point Price"]
     rows += [f"{day},{ending},{flag},{point},{price}" for ending, flag, price in endings for point in points]
     path.write_text("\n".join(rows) + "\n")
@@ -79,9 +75,7 @@ def test_local_offsets_of_the_gridstatus_convention(tmp_path):
 
 
 def test_times_without_offset_are_refused(tmp_path):
-    with pytest.raises(
-        DataFileError, match=r"p\.csv:2: Interval Start '2025-08-01 00:00:00' has no UTC offset"
-    ):
+    with pytest.raises(DataFileError, match=r"p\.csv:2: Interval Start '2025-08-01 00:00:00' has no UTC offset"):
         read_prices(caiso(tmp_path / "p.csv", START.replace(tzinfo=None), [10.0, 20.0]))
 
 
@@ -167,9 +161,7 @@ def test_a_gap_is_found_and_refused_where_it_is_needed(tmp_path):
     assert days.missing == (date(2025, 8, 2),)
     assert "gaps (UTC): 2025-08-02 06:00 to 2025-08-02 08:00" in table.description
     assert len(table.series(S0, 60, 24)) == 24
-    with pytest.raises(
-        DataFileError, match=r"p\.csv:31: no price from 2025-08-02 06:00 to 2025-08-02 08:00 UTC"
-    ):
+    with pytest.raises(DataFileError, match=r"p\.csv:31: no price from 2025-08-02 06:00 to 2025-08-02 08:00 UTC"):
         table.series(S0 + 24 * 3600, 15, 96)
 
 
@@ -200,9 +192,7 @@ def test_duplicates_equal_are_dropped_and_unequal_refused(tmp_path):
 
 def test_unequal_intervals_are_refused(tmp_path):
     path = caiso(tmp_path / "p.csv", START, [20.0, 30.0])
-    tail = (
-        caiso(tmp_path / "q.csv", START + timedelta(hours=2), [1.0], minutes=30).read_text().splitlines()[1]
-    )
+    tail = caiso(tmp_path / "q.csv", START + timedelta(hours=2), [1.0], minutes=30).read_text().splitlines()[1]
     path.write_text(path.read_text() + tail + "\n")
     with pytest.raises(DataFileError, match=r"p\.csv:4: an interval of 30 minutes, where the first has 60"):
         read_prices(path)
@@ -220,9 +210,7 @@ def test_months_in_two_files_join_and_errors_name_the_right_one(tmp_path):
 def test_a_missing_column_names_format_and_nearest(tmp_path):
     path = caiso(tmp_path / "p.csv", START, [20.0])
     path.write_text(path.read_text().replace("LMP", "LMPs"))
-    with pytest.raises(
-        DataFileError, match=r":1: has no column 'LMP', .*'gridstatus prices'.*nearest found: 'LMPs'"
-    ):
+    with pytest.raises(DataFileError, match=r":1: has no column 'LMP', .*'gridstatus prices'.*nearest found: 'LMPs'"):
         read_prices(path)
 
 
@@ -232,9 +220,7 @@ def test_a_missing_column_names_format_and_nearest(tmp_path):
     step_minutes=st.sampled_from([5, 15, 60]),
     offset_minutes=st.sampled_from([0, 5, 15, 30]),
 )
-def test_the_mean_price_over_a_span_is_the_same_on_any_step(
-    values, rows_minutes, step_minutes, offset_minutes
-):
+def test_the_mean_price_over_a_span_is_the_same_on_any_step(values, rows_minutes, step_minutes, offset_minutes):
     rows = np.arange(48)
     line = Timeline(("x.csv",), "price", S0 + rows * rows_minutes * 60, rows_minutes * 60, rows, rows * 0)
     table = PriceTable("M", "L", line, np.array(values) / 1000, ())

@@ -16,8 +16,7 @@ DATA = Path(__file__).parents[4] / ".." / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the public data files are not beside the project")
 
 ACN_HEADER = (
-    "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id,session_id,"
-    "estimated_departure,claimed"
+    "arrival,departure,requested_energy (kWh),delivered_energy (kWh),station_id,session_id,estimated_departure,claimed"
 )
 ACN_ROWS = [
     "2019-05-01 08:00:00-07:00,2019-05-01 17:00:00-07:00,20.0,12.5,CA-1,2_1_1,2019-05-01 16:00:00-07:00,True",
