@@ -11,16 +11,14 @@ MAX_LEVEL_STEPS = 60
 NARROW = 1e-13
 
 
-def cut_to_level(
-    lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any, start: Any
-) -> tuple[Any, Any]:
+def cut_to_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any) -> Any:
     """Cut the shares (B, N) of the groups that are `over` (B, G) to `room` kW, largest keys first.
 
-    Returns the shares and the levels of key (B, G), `start` where nothing was cut.
+    A cut share is what the car's key exceeds a level that is common to its group.
     """
     o = lib.ops
     fixed = [lib.frozen(value) for value in (key, share, draw, room)]
-    level = _find_level(lib, group, fixed[0], fixed[1], fixed[2], fixed[3], over, start)
+    level = _find_level(lib, group, fixed[0], fixed[1], fixed[2], fixed[3], over)
     if lib.torch is not None:
         # One step of Newton's method whose value is nil: it carries the gradient of the level.
         part = o.minimum(o.maximum(key - group.each(level), 0.0), share)
@@ -29,7 +27,7 @@ def cut_to_level(
         moved = over & (slope > 0)
         level = level + o.where(moved, excess - lib.frozen(excess), 0.0) / o.where(moved, slope, 1.0)
     cut = o.minimum(o.maximum(key - group.each(level), 0.0), share)
-    return o.where(group.each(over), cut, share), o.where(over, lib.frozen(level), start)
+    return o.where(group.each(over), cut, share)
 
 
 def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any) -> Any:
@@ -59,13 +57,15 @@ def _by_sorting(lib: Library, group: Any, key: Any, share: Any, draw: Any, room:
     From above, a car's load begins at its key and is full `share` below it. The bends of all cars are sorted by group
     and height; the load at each follows from the slopes before it.
     """
-    o, ends = lib.ops, group.doubled
-    bends, slopes = lib.join([key, key - share], 1), lib.join([draw, -draw], 1)
-    order = lib.argsort(-bends)
-    order = lib.take(order, lib.argsort(ends.index[order]))
-    bends, slope = lib.take(bends, order), lib.take(slopes, order).cumsum(1)
-    steps = slope[:, :-1] * (bends[:, :-1] - bends[:, 1:]) * ends.goes_on
-    load = lib.join([steps[:, :1] * 0, steps.cumsum(1)], 1)
-    load = load - load[:, ends.first_of_port]
-    after = ends.first + ends.total((load <= ends.each_sorted(room)) * 1.0)
-    return after
+    o, rows = lib.ops, group.twice
+    height, slope = lib.join([key, key - share], 1), lib.join([draw, -draw], 1)
+    order = lib.argsort(-height)
+    order = lib.take(order, lib.argsort(rows.index[order]))
+    height, slope = lib.take(height, order), lib.take(slope, order).cumsum(1)
+    rise = slope[:, :-1] * (height[:, :-1] - height[:, 1:]) * rows.goes_on
+    load = lib.join([rise[:, :1] * 0, rise.cumsum(1)], 1)
+    load = load - rows.sorted.each(load[:, rows.first])
+    below = rows.first + lib.whole(rows.sorted.total(o.where(load <= rows.sorted.each(room), load * 0 + 1, 0.0)))
+    at = o.maximum(o.minimum(o.maximum(below, rows.first + 1), rows.last), 1)
+    before = lib.take(slope, at - 1)
+    return lib.take(height, at) + (lib.take(load, at) - room) / o.where(before > 0, before, 1.0)

@@ -62,7 +62,6 @@ def fill(t: Tools, fleet: Fleet, need: Any, rooms: Rooms) -> Any:
     o, f = t.lib.ops, fleet
     # Beyond the outlook nothing is known to bind: what fits there need not be planned here.
     now = o.maximum(need - o.maximum(f.left - t.horizon, 0), 0.0)
-    level = rooms.sites[..., 0] * 0
     ahead = None if t.one_site else rooms.sites.cumsum(-1)
     for h in range(last_step(t, f) - 1, 0, -1):
         share = o.where(f.left > h, o.minimum(now, 1.0), 0.0)
@@ -70,8 +69,7 @@ def fill(t: Tools, fleet: Fleet, need: Any, rooms: Rooms) -> Any:
         room, load = rooms.sites[..., h], t.sites.total(draw * share)
         over = load > room + TOLERANCE
         if bool(over.any()):
-            start = level if t.one_site else level * 0
-            share, level = cut_to_level(t.lib, t.sites, now, share, draw, room, over, start)
+            share = cut_to_level(t.lib, t.sites, now, share, draw, room, over)
         if ahead is not None:
             share = _fill_feeders(t, f, now, share, draw, rooms.feeders[..., h], ahead[..., h] / (h + 1))
         now = o.maximum(now - share, 0.0)
@@ -86,4 +84,4 @@ def _fill_feeders(t: Tools, fleet: Fleet, now: Any, share: Any, draw: Any, room:
         return share
     clear = t.sites.total(fleet.power * now) / o.maximum(mean_room, LEAST_ROOM_KW)
     key = o.maximum(now, t.sites.each(o.minimum(clear, MOST_STEPS)))
-    return cut_to_level(t.lib, t.feeders, key, share, draw, room, over, room * 0)[0]
+    return cut_to_level(t.lib, t.feeders, key, share, draw, room, over)

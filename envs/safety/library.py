@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,7 +47,9 @@ class Library:
 
     def take(self, column: Any, index: Any) -> Any:
         """`column[b, index[b, k]]`, (B, K)."""
-        return column.gather(1, index) if self.torch is not None else np.take_along_axis(column, index, 1)
+        if self.torch is not None:
+            return column.gather(1, index)
+        return column[np.arange(len(column))[:, None], index]
 
     def less_at(self, groups: Any, index: Any, less: Any) -> Any:
         """`groups` (B, G) with `less` (B,) taken off at `index` (B, 1)."""
@@ -90,26 +93,61 @@ class Library:
         whole[worlds] = part
         return whole
 
-    def group(self, index: Any, count: int) -> Any:
+    def group(self, index: Any, count: int) -> Group:
         """The ports' `count` sites or feeders from their `index` (N,)."""
-        return NumpyGroup(index, count) if self.torch is None else TorchGroup(self.torch, index, count)
+        return NumpyGroup(self, index, count) if self.torch is None else TorchGroup(self, index.long(), count)
 
 
-class NumpyGroup:
-    """Sums over the ports of each of `G` groups, a port's members in port order as the compiled loops add them."""
+class Twice(NamedTuple):
+    """Two rows per port, sorted by group: what begins and ends at the ports of a group, in one list."""
 
-    def __init__(self, index: Any, count: int) -> None:
-        self.index, self._count = index, count
-        self._order = np.argsort(index, kind="stable")
-        self._present, self._first = np.unique(index[self._order], return_index=True)
-        self._flat: Any = np.zeros((0, 0), np.int64)  # each port's group, counted through all worlds
+    index: Any  # (2N,) the group of the row before the sorting
+    sorted: Group
+    goes_on: Any  # (2N - 1,) whether the next row is of the same group
+    first: Any  # (G,) row of each group
+    last: Any
+
+
+class Group:
+    """Which of `count` groups each port belongs to; sums over members, (B, N) to (B, G)."""
+
+    def __init__(self, lib: Library, index: Any, count: int) -> None:
+        self._lib, self.index, self._count = lib, index, count
 
     def each(self, groups: Any) -> Any:
         """The port's group's value, (B, N)."""
         return groups[:, self.index]
 
     def total(self, ports: Any, start: Any = None) -> Any:
-        """Sum of (B, N) by group, (B, G), on top of `start`."""
+        """Sum of (B, N) by group, (B, G), on top of `start`: member after member, as the compiled loops add."""
+        raise NotImplementedError
+
+    def highest(self, ports: Any) -> Any:
+        """Maximum of (B, N) by group, (B, G); 0 for a group without ports."""
+        raise NotImplementedError
+
+    def profile(self, ports: Any) -> Any:
+        """Sum of (B, N, H) by group, (B, G, H)."""
+        raise NotImplementedError
+
+    @cached_property
+    def twice(self) -> Twice:
+        lib, index = self._lib, self._lib.join([self.index, self.index], 0)
+        rows = index[lib.argsort(index[None])[0]]
+        group = lib.group(rows, self._count)
+        members = lib.whole(group.total(lib.doubles(rows[None]) * 0 + 1))[0]
+        first = lib.ops.minimum(members.cumsum(0) - members, len(rows) - 1)  # a group may be empty
+        return Twice(index, group, rows[1:] == rows[:-1], first, first + members - 1)
+
+
+class NumpyGroup(Group):
+    def __init__(self, lib: Library, index: Any, count: int) -> None:
+        super().__init__(lib, index, count)
+        self._order = np.argsort(index, kind="stable")
+        self._present, self._first = np.unique(index[self._order], return_index=True)
+        self._flat: Any = np.zeros((0, 0), np.int64)  # each port's group, counted through all worlds
+
+    def total(self, ports: Any, start: Any = None) -> Any:
         worlds, groups = len(ports), len(ports) * self._count
         if len(self._flat) != worlds:
             self._flat = np.arange(0, groups, self._count)[:, None] + self.index
@@ -119,11 +157,9 @@ class NumpyGroup:
         return np.bincount(where, what, groups).reshape(worlds, self._count)
 
     def highest(self, ports: Any) -> Any:
-        """Maximum of (B, N) by group, (B, G); 0 for a group without ports."""
         return self._reduced(np.maximum, ports)
 
     def profile(self, ports: Any) -> Any:
-        """Sum of (B, N, H) by group, (B, G, H)."""
         return self._reduced(np.add, ports)
 
     def _reduced(self, operation: Any, ports: Any) -> Any:
@@ -132,16 +168,7 @@ class NumpyGroup:
         return out
 
 
-class TorchGroup:
-    """See `NumpyGroup`."""
-
-    def __init__(self, torch: Any, index: Any, count: int) -> None:
-        self._torch, self._count = torch, count
-        self.index = index.long()
-
-    def each(self, groups: Any) -> Any:
-        return groups[:, self.index]
-
+class TorchGroup(Group):
     def total(self, ports: Any, start: Any = None) -> Any:
         start = ports.new_zeros(len(ports), self._count) if start is None else start
         return start.index_add(1, self.index, ports)

@@ -89,6 +89,10 @@ def test_limits_that_are_none_agree() -> None:
     compare(SHARED, Reserve(0.9, 0.0), no_site_limits)
 
 
+def test_sites_without_ports_agree() -> None:
+    compare(Stress(ports=4, sites=7, feeders=3, tight=0.3, hours=6), Reserve(0.9, 0.0))
+
+
 def test_an_outlook_shorter_than_the_stays_agrees() -> None:
     compare(dataclasses.replace(SHARED, lookahead_hours=2), Reserve(0.9, 0.0))
 

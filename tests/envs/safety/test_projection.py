@@ -16,6 +16,7 @@ from ebbflow.envs.safety.view import car_view
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.snapshot import Outlook, Snapshot
 from ebbflow.envs.world.bank import Bank, pack
+from ebbflow.envs.world.build import build_scenario, load_settings
 from ebbflow.envs.world.scenario import Scenario
 from ebbflow.envs.world.stress import Stress, random_scenario
 
@@ -90,12 +91,14 @@ def test_the_reference_back_end_keeps_its_promises(name: str, limits: str) -> No
         assert simulator.state.tallies[:, Tally.WORST_SHORTFALL_KWH].max() <= 1e-6
 
 
-@pytest.mark.parametrize("minutes", GRIDS)
-def test_no_car_is_charged_past_its_limit_that_does_not_stop_there_by_itself(minutes: int) -> None:
-    """On the presets' days a car stops at full, its limit is below: the set-points have to keep it."""
-    made = [with_stays(w, stop_soc=np.full(len(w.stays), 0.995)) for w in crowd(minutes)]
-    simulator = Simulator(made, WORLDS, backend="numba")
-    rule_day(simulator, "numba", ADVERSARIES["charge"], np.random.default_rng(6))
+@pytest.mark.parametrize("name", ["charge", "pause"])
+@pytest.mark.parametrize("preset", ["home-california", "depot-workplace"])
+def test_no_car_of_a_preset_is_charged_past_its_limit(preset: str, name: str) -> None:
+    """There a car's limit is its target, and its battery would take more."""
+    chosen = load_settings(preset)
+    made = [build_scenario(chosen, seed=0, day=day) for day in range(4)]
+    simulator = Simulator(made, len(made), backend="numba")
+    rule_day(simulator, "numba", ADVERSARIES[name], np.random.default_rng(6))
 
 
 @settings(max_examples=60)
