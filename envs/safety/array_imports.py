@@ -43,7 +43,8 @@ def share_imports(
     Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
     """
     o = t.lib.ops
-    want = _cap_at_draw(t, fleet, want)
+    capped = _cap_at_draw(t, fleet, want)
+    want, why = capped, why | (want > capped) * int(Reason.BOX)
     limit = o.maximum(want, 0.0)
     share = limit * 0
     for key, aim in ((fleet.left - fleet.need, o.minimum(must, limit)), (economic, limit)):

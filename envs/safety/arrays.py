@@ -20,6 +20,7 @@ from .array_rooms import Rooms, export_room_now, import_room_now, planned, rooms
 from .car import car_model
 from .library import Library
 from .projection import ExpectedLoad, Projection, Reserve
+from .reasons import Reason
 
 
 class ArrayProjector:
@@ -37,7 +38,8 @@ class ArrayProjector:
         lib, soc = self._lib, snapshot.ports.soc
         o, t = lib.ops, make_tools(lib, self._car, self._port, snapshot)
         fleet = gather(t, snapshot)
-        want, why = box(t, fleet, lib.doubles(lib.array(requested_kw, soc)))
+        asked = lib.doubles(lib.array(requested_kw, soc))
+        want, why = box(t, fleet, asked)
         want = o.where(fleet.here, want, 0.0)
         if bool((want < 0).any()):
             want, why = limit_exports(t, fleet, want, why, export_room_now(t, snapshot))
@@ -53,6 +55,9 @@ class ArrayProjector:
             want, why = lib.in_worlds(
                 crowded, lambda *part: share_imports(t, *part), (want, why), fleet, want, must, economic, why, rooms
             )
+        # What no rule above has changed was only put on the charger's step, or below its minimum paused.
+        gap = o.maximum(want - asked, asked - want) > t.rounding * (1.0 + o.maximum(asked, -asked))
+        why = o.where((why == 0) & gap, int(Reason.MINIMUM), why)
         return Projection(lib.array(want, soc), o.where(fleet.here, why, 0))
 
     def _look_ahead(

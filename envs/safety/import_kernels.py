@@ -12,7 +12,7 @@ from .reasons import Reason
 draw = car_model("numba").draw
 floor_to_step, ceil_to_step = port_model("numba").floor_to_step, port_model("numba").ceil_to_step
 
-IMPORT_LIMIT = int(Reason.IMPORT_LIMIT)
+BOX, IMPORT_LIMIT = int(Reason.BOX), int(Reason.IMPORT_LIMIT)
 
 RANK_ROUNDING = 1e6
 """Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
@@ -59,7 +59,7 @@ def imports_fit(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, m
 
 
 @kernel
-def cap_at_draw(b, m, ports, limits, cars, want):
+def cap_at_draw(b, m, ports, limits, cars, want, why):
     """Offer a car in its taper no more than it takes, on the charger's step: room is scarce."""
     p = ports
     for i in range(m):
@@ -70,7 +70,9 @@ def cap_at_draw(b, m, ports, limits, cars, want):
             p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
         )  # fmt: skip
         most = max(ceil_to_step(most, p.step_kw[b, n], limits.rounding), p.min_charge_kw[b, n])
-        want[i] = min(want[i], most)
+        if want[i] > most:
+            want[i] = most
+            why[i] |= BOX
 
 
 @kernel
@@ -80,7 +82,7 @@ def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want,
     Full power to few, not a trickle to many: who cannot have its minimum is passed over and the next one is tried.
     """
     p = ports
-    cap_at_draw(b, m, ports, limits, cars, want)
+    cap_at_draw(b, m, ports, limits, cars, want, why)
     for phase in range(2):
         for i in range(m):
             key[i] = cars.left[i] - cars.need[i] if phase == 0 else economic[i]

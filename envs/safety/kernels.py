@@ -289,5 +289,10 @@ def project(
                 why,
             )
         for i in range(m):
-            applied[b, cars.port[i]] = want[i]
-            reasons[b, cars.port[i]] = why[i]
+            n = cars.port[i]
+            asked = requested[b, n]
+            # What no rule above has changed was only put on the charger's step, or below its minimum paused.
+            if why[i] == 0 and abs(want[i] - asked) > limits.rounding * (1.0 + abs(asked)):
+                why[i] = MINIMUM
+            applied[b, n] = want[i]
+            reasons[b, n] = why[i]

@@ -182,7 +182,7 @@ def pack(scenarios: Sequence[Scenario], dtype: str = "float64") -> Bank:
 def _stack_stays(scenarios: Sequence[Scenario], dtype: str) -> tuple[StayTable, Array]:
     columns: dict[str, Array] = {}
     for name in StayTable._fields:
-        column = np.concatenate([getattr(s.stays, name) for s in scenarios])
+        column = np.concatenate([_column(s.stays, name) for s in scenarios])
         kept = {"i": np.int64, "b": np.bool_}.get(column.dtype.kind, np.dtype(dtype))
         columns[name] = column.astype(kept)
     first_stay = np.zeros((len(scenarios), scenarios[0].n_ports + 1), np.int64)
@@ -191,6 +191,16 @@ def _stack_stays(scenarios: Sequence[Scenario], dtype: str) -> tuple[StayTable, 
         first_stay[day] = base + _port_offsets(scenario.stays, scenario.n_ports)
         base += len(scenario.stays)
     return StayTable(**columns), first_stay
+
+
+def _column(stays: Stays, name: str) -> Array:
+    """A column of the stays; a car that tells its SoC keeps its charge limit by itself, within the step.
+
+    A set-point could not: 6 A over the step may be more than the room left below the limit.
+    """
+    if name != "stop_soc":
+        return np.asarray(getattr(stays, name))
+    return np.where(stays.soc_known, np.minimum(stays.stop_soc, stays.charge_limit_soc), stays.stop_soc)
 
 
 def _port_offsets(stays: Stays, n_ports: int) -> Array:
