@@ -15,6 +15,9 @@ class SlowCar:
     def __init__(self, scenario: Any, row: int) -> None:
         for name in vars(scenario.stays):
             setattr(self, name, getattr(scenario.stays, name)[row].item())
+        # A car that tells its SoC stops at its charge limit by itself.
+        if self.soc_known:
+            self.stop_soc = min(self.stop_soc, self.charge_limit_soc)
         self.soc = self.soc_arrive
         self.highest_price = -math.inf
         self.last_setpoint_kw = 0.0
