@@ -157,9 +157,8 @@ class Scenario:
 
     def time_of(self, step: int) -> datetime:
         """Local time at the start of `step`; steps have equal length also when the clocks change."""
-        utc = self.start.astimezone(tz=None) if self.start.tzinfo is None else self.start
-        moved = datetime.fromtimestamp(utc.timestamp() + step * self.interval_minutes * 60, tz=self.start.tzinfo)
-        return moved
+        seconds = self.start.timestamp() + step * self.interval_minutes * 60
+        return datetime.fromtimestamp(seconds, tz=self.start.tzinfo)
 
     def save(self, path: str | Path) -> None:
         """Write the day to an `.npz` file without pickle; whole or not at all."""
