@@ -15,6 +15,7 @@ from ebbflow.agents.policy import Policy, find_policy
 from ebbflow.agents.rules import RULES
 from ebbflow.agents.rules.raw import raw_references
 from ebbflow.agents.rules.sharing import levels
+from ebbflow.agents.run import run_days
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.snapshot import Snapshot
 from ebbflow.envs.world.stress import Stress, random_scenario
@@ -120,3 +121,17 @@ def test_random_holds_one_share_per_stay_and_repeats_from_its_seed() -> None:
     assert np.unique(np.round(held[np.isfinite(held)], 9)).size > 3
     np.testing.assert_array_equal(held, shares(7))
     assert not np.array_equal(held, shares(8), equal_nan=True)
+
+
+def test_random_depends_on_the_stay_and_not_on_what_runs_beside_its_day() -> None:
+    rng = np.random.default_rng(9)
+    days = [random_scenario(rng) for _ in range(4)]
+
+    def net_costs(order: list[int]) -> dict[int, float]:
+        ran = run_days([days[i] for i in order], make("random"), backend="numpy")
+        return {i: ledger.net_cost_usd for i, ledger in zip(order, ran.ledgers, strict=True)}
+
+    together = net_costs([0, 1, 2, 3])
+    assert len(set(together.values())) == 4
+    assert net_costs([3, 1, 0, 2]) == together
+    assert net_costs([2]) == {2: together[2]}
