@@ -1,1 +1,1 @@
-"""Planning: a fleet's charging over a window as a linear programme, for the optimum and for model-predictive control."""
+"""Planning: a fleet's charging over a window as a linear programme, for the optimum and for predictive control."""

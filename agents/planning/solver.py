@@ -1,0 +1,109 @@
+"""HiGHS, by `highspy`: one model that grows by rows, and the bound that its duals prove.
+
+Its errors are a status and no exception, and an empty integrality array is an error to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .quiet import quiet_highspy
+from .rows import Rows
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What one run found."""
+
+    status: str
+    x: Array  # (n,) empty where nothing was found
+    bound_usd: float  # no feasible point costs less
+    objective_usd: float  # cost of `x`
+    iterations: int
+
+    def plus(self, constant_usd: float) -> Solution:
+        """With a constant added to what it costs."""
+        return replace(self, bound_usd=self.bound_usd + constant_usd, objective_usd=self.objective_usd + constant_usd)
+
+
+def safe_bound(cost: Array, lower: Array, upper: Array, rows: Rows, dual: Array) -> float:
+    """The bound that any row duals prove, whatever their accuracy: wrong signs clipped, columns at their bounds.
+
+    `min c x` over `l <= x <= u`, `rl <= A x <= ru` is at least
+    `sum_i (rl_i y_i+ - ru_i y_i-) + min over l <= x <= u of (c - y A) x` for every `y`.
+    """
+    y = np.where(np.isneginf(rows.lower), np.minimum(dual, 0.0), dual)
+    y = np.where(np.isposinf(rows.upper), np.maximum(y, 0.0), y)
+    reduced = cost - rows.transposed_times(y, len(cost))
+    on_rows = np.where(y > 0, y * np.where(y > 0, rows.lower, 0.0), y * np.where(y < 0, rows.upper, 0.0))
+    on_columns = np.where(reduced > 0, reduced * lower, reduced * upper)
+    return float(on_rows.sum() + on_columns.sum())
+
+
+class Highs:
+    """A minimisation over bounded columns and rows that may be added.
+
+    Args:
+        cost: of each column.
+        lower: bounds of the columns, all finite.
+        upper: as `lower`.
+        rows: the rows to begin with.
+        options: HiGHS options by name.
+    """
+
+    def __init__(self, cost: Array, lower: Array, upper: Array, rows: Rows, **options: Any) -> None:
+        self._highspy = quiet_highspy()
+        self._highs = self._highspy.Highs()
+        defaults = {"output_flag": False, "threads": 1, "random_seed": 0, "presolve": "off", "solver": "simplex"}
+        for name, value in {**defaults, **options}.items():
+            self._must(self._highs.setOptionValue(name, value), f"option {name}")
+        self.cost, self.lower, self.upper, self.rows = cost, lower, upper, rows
+        self._must(self._highs.passModel(self._model()), "the model")
+
+    def _model(self) -> Any:
+        model = self._highspy.HighsLp()
+        model.num_col_, model.num_row_ = len(self.cost), len(self.rows)
+        model.col_cost_, model.col_lower_, model.col_upper_ = self.cost, self.lower, self.upper
+        model.row_lower_, model.row_upper_ = self.rows.lower, self.rows.upper
+        matrix = model.a_matrix_
+        matrix.format_ = self._highspy.MatrixFormat.kRowwise
+        matrix.num_col_, matrix.num_row_ = len(self.cost), len(self.rows)
+        matrix.start_, matrix.index_, matrix.value_ = self.rows.start, self.rows.column, self.rows.value
+        return model
+
+    def price(self, cost: Array) -> None:
+        """Change the cost of the columns; the present basis stays feasible."""
+        self.cost = cost
+        index = np.arange(len(cost), dtype=np.int32)
+        self._must(self._highs.changeColsCost(len(cost), index, cost), "the cost")
+
+    def add(self, rows: Rows) -> None:
+        """Add rows."""
+        if len(rows) == 0:
+            return
+        entries = len(rows.value)
+        start, column = rows.start[:-1].astype(np.int32), rows.column.astype(np.int32)
+        status = self._highs.addRows(len(rows), rows.lower, rows.upper, entries, start, column, rows.value)
+        self._must(status, "rows")
+        self.rows = self.rows.joined(rows)
+
+    def solve(self) -> Solution:
+        """Solve as a linear programme, from the present basis where there is one."""
+        self._must(self._highs.run(), "the run")
+        found, info = self._highs.getSolution(), self._highs.getInfo()
+        status = self._highs.modelStatusToString(self._highs.getModelStatus())
+        dual = np.asarray(found.row_dual) if found.dual_valid else np.zeros(len(self.rows))
+        bound = safe_bound(self.cost, self.lower, self.upper, self.rows, dual)
+        x = np.asarray(found.col_value) if found.value_valid else np.zeros(0)
+        cost = float(self.cost @ x) if len(x) else np.inf
+        return Solution(status, x, bound, cost, int(info.simplex_iteration_count))
+
+    def _must(self, status: Any, what: str) -> None:
+        if status == self._highspy.HighsStatus.kError:
+            raise RuntimeError(f"HiGHS refused {what}")
