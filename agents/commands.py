@@ -1,4 +1,4 @@
-"""The command `ebbflow simulate`; whatever is heavy is imported when it runs."""
+"""The commands `ebbflow simulate` and `ebbflow evaluate`; whatever is heavy is imported when they run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,33 @@ JsonOption = Annotated[
     typer.Option("--json", help="Write the result as JSON to a file, or - for stdout and nothing else."),
 ]
 
+PoliciesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--policies",
+        help="Names, separated by commas: rules, mpc, raw references, package.module:Class; or all. By default every "
+        "rule and mpc. uncontrolled and optimum are always there.",
+        show_default=False,
+    ),
+]
+ManyDaysOption = Annotated[
+    int | None,
+    typer.Option("--days", min=1, help="How many days; by default 200, or every date of a price file."),
+]
+EvaluationSplitOption = Annotated[
+    str,
+    typer.Option("--split", help="clean; misreport: drivers say wrong things; emergency: days above 1 $/kWh alone."),
+]
+EngineOption = Annotated[str, typer.Option(help="processes, or ray for a cluster (an extra).")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes; by default as many as cores.", show_default=False)
+]
+EvaluationOutOption = Annotated[
+    Path, typer.Option(help="Folder for report, days.csv and finished tasks, from which a stopped run goes on.")
+]
+
 DEFAULT_OUT = Path("runs/simulate")
+DEFAULT_EVALUATION_OUT = Path("runs/evaluate")
 
 
 def simulate(
@@ -87,6 +113,53 @@ def simulate(
     request = DayRequest(scenario, tuple(set_ or ()), seed, day, days, split, files)
     folder = out or (None if json_ == "-" else DEFAULT_OUT)
     simulate_days(request, choose_policies(policy or (), all_, seed), backend, Outputs(folder, json_))
+
+
+def evaluate(
+    scenario: ScenarioArgument,
+    policies: PoliciesOption = None,
+    days: ManyDaysOption = None,
+    seed: SeedOption = 0,
+    day: DayOption = 0,
+    split: EvaluationSplitOption = "clean",
+    engine: EngineOption = "processes",
+    workers: WorkersOption = None,
+    set_: SetOption = None,
+    sessions: SessionsOption = None,
+    prices: PricesOption = None,
+    export_prices: ExportPricesOption = None,
+    emissions: EmissionsOption = None,
+    load: LoadOption = None,
+    location: LocationOption = None,
+    market: MarketOption = None,
+    backend: BackendOption = "auto",
+    out: EvaluationOutOption = DEFAULT_EVALUATION_OUT,
+    json_: JsonOption = None,
+) -> None:
+    """Evaluate controllers on the same days, beside charging at once and the perfect-foresight optimum.
+
+    A stopped run goes on where it was: type the same command again.
+    """
+    from ..envs.world.sources import ScenarioFiles
+    from .evaluation.command import evaluate_and_show
+    from .simulation import Outputs
+
+    names = None if policies is None else [name.strip() for name in policies.split(",") if name.strip()]
+    files = ScenarioFiles(sessions, prices, export_prices, tuple(emissions or ()), load, location, market)
+    evaluate_and_show(
+        Outputs(out, json_),
+        scenario,
+        names,
+        days=days,
+        seed=seed,
+        first_day=day,
+        split=split,
+        overrides=tuple(set_ or ()),
+        files=files if files else None,
+        engine=engine,
+        workers=workers,
+        backend=backend,
+    )
 
 
 def guarantee(

@@ -49,6 +49,8 @@ class RunResult:
     replaced_requests: int  # requests of connected cars for which the rules had to step in
     failure: str  # the first error of the policy, in words; empty where there was none
     wall_s: float
+    decision_s: Array  # (T,) wall time of each step's decision, all days at once, the snapshot included
+    decision_cpu_s: float  # CPU time of all decisions
 
 
 class _Choice(NamedTuple):
@@ -58,9 +60,6 @@ class _Choice(NamedTuple):
 
 
 class _Chooser(Protocol):
-    replaced: int
-    failure: str
-
     def choose(self, simulator: Simulator) -> _Choice: ...
 
 
@@ -93,7 +92,8 @@ def run_days(
     began = time.perf_counter()
     policy.reset()
     simulator.reset()
-    history = _play(simulator, chooser, record)
+    clock = _Clock(chooser)
+    history = _play(simulator, clock, record)
     return RunResult(
         policy=policy.name,
         ledgers=tuple(simulator.ledger(world) for world in range(bank.n_days)),
@@ -102,6 +102,8 @@ def run_days(
         replaced_requests=chooser.replaced,
         failure=chooser.failure,
         wall_s=time.perf_counter() - began,
+        decision_s=np.array(clock.decision_s),
+        decision_cpu_s=clock.cpu_s,
     )
 
 
@@ -121,6 +123,22 @@ def _play(simulator: Simulator, chooser: _Chooser, record: bool) -> History | No
         return None
     requested, applied, reasons, changes = (np.stack(column) for column in zip(*rows, strict=True))
     return History(recorder.day(simulator), requested, applied, reasons, changes)
+
+
+class _Clock:
+    """Another chooser, and what its choices took."""
+
+    def __init__(self, chooser: _Chooser) -> None:
+        self._chooser = chooser
+        self.decision_s: list[float] = []
+        self.cpu_s = 0.0
+
+    def choose(self, simulator: Simulator) -> _Choice:
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        choice = self._chooser.choose(simulator)
+        self.decision_s.append(time.perf_counter() - wall_s)
+        self.cpu_s += time.process_time() - cpu_s
+        return choice
 
 
 class _Raw:

@@ -105,6 +105,14 @@ class EvaluationResult:
             raise ValueError(f"policy {name!r} was not evaluated; there are {', '.join(self.names)}")
         return found
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """What a reader must know of some rows, by controller."""
+        truth = "a lower bound and no controller: it knows the whole day"
+        knows = f"{truth}, and when drivers truly leave" if self.split == "misreport" else truth
+        raw = {policy.name: "runs without projection" for policy in self.policies if policy.raw}
+        return {OPTIMUM: knows, REPLAYED: "the optimum's plan, sent through the projection"} | raw
+
     def headline_days(self) -> tuple[int, ...]:
         """Positions in `days` of those that the headline sums over."""
         every = self.split == "emergency"
@@ -173,6 +181,7 @@ class EvaluationResult:
             "config_hash": config_hash(self.settings) if self.settings else None,
             "files": {name: path for name, path in files.items() if path},
             "provenance": self.provenance,
+            "notes": self.notes,
             "machine": self.machine,
             "timings": {name: asdict(timing) for name, timing in self.timings.items()},
             "policies": self.headline,
