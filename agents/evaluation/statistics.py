@@ -1,15 +1,16 @@
 """Shares and intervals: what the sums over the same days say, and how sure one may be of it.
 
 Intervals are percentile intervals of a paired bootstrap over clusters of days: a day drawn again is drawn for every
-controller at once, and days that share their prices are drawn together (contracts 6). Measured on synthetic days, 95 %
-intervals of the share cover it in 92 to 95 % of cases from 100 clusters on; with 20 to 35 clusters of very skewed days
-in 86 to 92 %, so that the intervals of few price-days are somewhat narrow.
+controller at once, and days that share their prices are drawn together (contracts 6). Measured on synthetic days of
+known truth, 95 % intervals cover it in 94.7 % of 2,000 evaluations of 200 moderately skewed days, and in 86 to 93 %
+with 20 to 35 clusters of very skewed ones, so that the intervals of few price-days are somewhat narrow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,17 +65,19 @@ def paired_interval(
         clusters: the cluster of each day, `(D,)`.
         seed: the same seed gives the same interval; one seed draws the same days for every controller.
     """
-    from scipy.stats import bootstrap
+    from scipy.stats import DegenerateDataWarning, bootstrap
 
     by_cluster = [_sums(column, clusters) for column in columns]
     if len(by_cluster[0]) < 2:
         return UNKNOWN
     rng = np.random.default_rng([seed, STREAM])
-    drawn = bootstrap(
-        by_cluster, statistic, paired=True, vectorized=True, n_resamples=RESAMPLES, batch=BATCH, method="percentile",
-        rng=rng,
-    ).bootstrap_distribution  # fmt: skip
-    known = drawn[np.isfinite(drawn)]  # resamples of days without any car have no share
+    with catch_warnings():
+        simplefilter("ignore", DegenerateDataWarning)  # resamples of days without any car have no share
+        drawn = bootstrap(
+            by_cluster, statistic, paired=True, vectorized=True, n_resamples=RESAMPLES, batch=BATCH,
+            method="percentile", rng=rng,
+        ).bootstrap_distribution  # fmt: skip
+    known = drawn[np.isfinite(drawn)]
     if not len(known):
         return UNKNOWN
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
