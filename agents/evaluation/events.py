@@ -26,8 +26,9 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class EventTotal:
-    """One event, summed over sites and intervals."""
+    """One event under one controller, summed over sites and intervals."""
 
+    policy: str
     event: int  # counted from 1 within the day
     start: str  # local time
     end: str
@@ -68,14 +69,14 @@ def event_report(scenario: Scenario, setpoint_kw: Array) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
 
 
-def event_totals(scenario: Scenario, report: pd.DataFrame) -> list[EventTotal]:
-    """Each event of `scenario` from its rows in `report`."""
+def event_totals(policy: str, scenario: Scenario, report: pd.DataFrame) -> list[EventTotal]:
+    """Each event of `scenario` from its rows in `report`, played by `policy`."""
     totals, e = [], scenario.events
     for event in range(len(e.start_step)):
         sums = report.loc[report["event"] == event + 1, ["baseline_kwh", "metered_import_kwh", "delivered_kwh"]].sum()
         start, end = (scenario.time_of(int(at)).isoformat() for at in (e.start_step[event], e.end_step[event]))
         rate, pays_export = float(e.rate_usd_per_kwh[event]), bool(e.pays_export[event])
-        totals.append(EventTotal(event + 1, start, end, rate, pays_export, *(float(x) for x in sums)))
+        totals.append(EventTotal(policy, event + 1, start, end, rate, pays_export, *(float(x) for x in sums)))
     return totals
 
 

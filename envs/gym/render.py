@@ -85,7 +85,7 @@ def draw_prices(axes: Axes, scenario: Scenario) -> None:
         mean = share @ prices[:, : scenario.n_steps] / share.sum()
         axes.step(steps, mean, where="post", color=colour, linestyle=line, label=label)
     axes.set_ylabel("price ($/kWh)")
-    axes.legend(loc="upper right", fontsize=8, frameon=False, ncols=2)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), fontsize=8, frameon=False, ncols=2)
 
 
 def draw_soc(axes: Axes, record: DayRecord) -> None:

@@ -45,7 +45,7 @@ def test_every_module_and_data_file_is_in_the_wheel(clean: Path) -> None:
     code = "import ebbflow.configs; print(ebbflow.configs.__file__)"
     installed = Path(run(clean / "python", "-c", code, cwd=clean).strip()).parents[1]
     files = [file.relative_to(ROOT) for room in ROOMS for file in (ROOT / room).rglob("*") if file.is_file()]
-    wanted = [file for file in files if file.suffix in (".py", ".toml") or file.name == "py.typed"]
+    wanted = [file for file in files if file.suffix in (".py", ".toml", ".j2") or file.name == "py.typed"]
     missing = [file for file in wanted if not (installed / file).exists()]
     assert not missing
 

@@ -37,7 +37,7 @@ def test_an_event_by_hand(world: MakeWorld) -> None:
     assert report["metered_import_kwh"].tolist() == pytest.approx([11.0, 0.0])
     assert report["metered_export_kwh"].tolist() == pytest.approx([0.0, 2.0])
     assert report["delivered_kwh"].tolist() == pytest.approx([0.0, 13.0])
-    (total,) = event_totals(scenario, report)
+    (total,) = event_totals("any", scenario, report)
     assert (total.event, total.delivered_kwh, total.payment_usd) == (1, pytest.approx(13.0), pytest.approx(26.0))
 
 
@@ -58,7 +58,7 @@ def test_the_report_is_what_the_ledger_pays(seed: int, interval_minutes: int) ->
     run = run_days(scenario, CheapestHours(), backend="numba", record=True)
     assert run.history is not None
     report = event_report(scenario, run.history.applied_kw)
-    totals = event_totals(scenario, report)
+    totals = event_totals("any", scenario, report)
     assert sum(t.payment_usd for t in totals) == pytest.approx(-run.ledgers[0].usd["programme_usd"], abs=1e-9)
     assert (totals[0].payment_usd > 0.0) == (seed % 2 == 1)
     minutes = max(15, interval_minutes)
@@ -82,4 +82,4 @@ def test_a_day_without_events_has_an_empty_report(world: MakeWorld, monkeypatch:
     report = event_report(scenario, np.zeros((8, 1)))
     assert report.empty
     assert "delivered_kwh" in report.columns
-    assert event_totals(scenario, report) == []
+    assert event_totals("any", scenario, report) == []
