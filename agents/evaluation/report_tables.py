@@ -55,14 +55,13 @@ def _columns(base: Figures, days: int) -> list[_Column]:
     return [
         _Column("net cost\n$ a day", lambda f: _with_interval(f, "net_cost_usd", 2, 1.0 / days)),
         _Column("captured\n%", lambda f: _with_interval(f, "captured_percent", 1)),
-        _Column("saved\n%", lambda f: _figure(f, "saved_percent", 1)),
         _Column("earned\n$ a day", lambda f: _figure(f, "driver_earnings_usd", 2, 1.0 / days)),
-        _Column("energy\ndelivered %", lambda f: _figure(f, "feasible_energy_delivered_percent", 2)),
-        _Column("departures\nmet %", lambda f: _figure(f, "departures_met_percent", 2)),
-        _Column("worst short-\nfall kWh", lambda f: _figure(f, "worst_shortfall_kwh", 1)),
+        _Column("delivered\n%", lambda f: _figure(f, "feasible_energy_delivered_percent", 2)),
+        _Column("met\n%", lambda f: _figure(f, "departures_met_percent", 2)),
+        _Column("worst\nkWh", lambda f: _figure(f, "worst_shortfall_kwh", 1)),
         _Column("highest\npeak kW", lambda f: _figure(f, "peak_kw", 1)),
         _Column("overload\nkWh", lambda f: _figure(f, "overload_kwh", 2)),
-        _Column("out of peaker\nhours kWh a day", kept_out),
+        _Column("kept out\nkWh a day", kept_out),
         _Column("CO\u2082\nkg a day", lambda f: _figure(f, "co2_kg", 1, 1.0 / days)),
         _Column("commands a\ncar and day", lambda f: _figure(f, "commands_per_car_day", 1)),
     ]

@@ -79,8 +79,10 @@ def headline_note(result: EvaluationResult) -> str:
     return (
         f"Means over {len(result.headline_days())} days that are the same for all{emergency}. Captured: the share of "
         "the gap between charging at once and the perfect-foresight bound that is closed; below a figure its 95 % "
-        "interval by paired bootstrap. Earned: what drivers pay less than by charging at once. The bound has no "
-        f"physical figures, {REPLAYED} is its plan in the simulator."
+        "interval by paired bootstrap. Earned: what drivers pay less than by charging at once. Delivered: share of the "
+        "energy that cars could have got. Met: share of the departures. Worst: what a single car lacked most. Kept "
+        "out: energy of the cars that was kept out of the peaker hours. The bound has no physical figures, "
+        f"{REPLAYED} is its plan in the simulator."
     )
 
 
@@ -115,7 +117,8 @@ def _clock(hour: float) -> str:
 FLEXIBILITY_NOTE = (
     "By how many kW the cars could have drawn less (down: a pause, or export) or more (up) from each moment on, and "
     "for how long. Every figure was rolled forward under the safety projection from what was known then, so "
-    "departures, reserves and shared limits hold throughout; later arrivals are left out. Every step is in flexibility.csv."
+    "departures, reserves and shared limits hold throughout; later arrivals are left out. Every step is in "
+    "flexibility.csv."
 )
 
 
