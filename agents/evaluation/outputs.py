@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..figures import Figures
 from ..report import NOT_KNOWN, show, write_text
-from ..run import RunResult
+from .recording import Recorded
 from .result import OPTIMUM, REPLAYED, REPLAYED_COST, EvaluationResult
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ COLUMNS = {
 """Columns of the table that compares controllers."""
 
 
-def write_outputs(result: EvaluationResult, folder: Path, recorded: Mapping[str, RunResult]) -> list[Path]:
+def write_outputs(result: EvaluationResult, folder: Path, recorded: Recorded) -> list[Path]:
     """Write the days, the resolved settings, the JSON document and the report; returns their paths.
 
     Args:
         result: of the evaluation.
         folder: is made where it is missing.
-        recorded: a day of each controller with its history, for pictures.
+        recorded: days with their histories, for pictures and event reports.
     """
     from ...configs.dump import to_toml
     from .report import write_report
@@ -45,8 +45,7 @@ def write_outputs(result: EvaluationResult, folder: Path, recorded: Mapping[str,
     if result.settings is not None:
         written.append(write_text(to_toml(result.settings), folder / SETTINGS_FILE))
     written.append(write_text(result.to_json() + "\n", folder / JSON_FILE))
-    write_report(result, folder, recorded)
-    return written
+    return written + write_report(result, folder, recorded.shown, recorded.events)
 
 
 def summary_table(title: str, by_policy: Mapping[str, Figures]) -> Table:

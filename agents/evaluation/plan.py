@@ -13,6 +13,7 @@ from ..days import SAVED, DayRequest, DrawnDays, draw_days
 from ..policy import is_raw, policy_names
 from ..rules import RULES
 from ..rules.raw import raw_references
+from ..run import BACKENDS
 from .result import OPTIMUM, REPLAYED, UNCONTROLLED, EvaluatedDay
 from .tasks import Task, make_policy
 
@@ -73,6 +74,9 @@ def make_plan(
         ValueError: unknown scenario, setting, split or policy, settings that contradict the split, or no day of it.
     """
     asked = _with_split(request, split)
+    backend = resolve_backend(backend)
+    if backend not in BACKENDS:
+        raise ValueError(unknown_name("back end", backend, ["auto", *BACKENDS]))
     named, raw = _policies(policies, request.seed)
     asked = replace(asked, days=days if days is not None else _default_days(asked))
     drawn = draw_days(asked)
@@ -87,7 +91,7 @@ def make_plan(
         days=tuple(every[at] for at in kept),
         policies=named,
         raw=raw,
-        backend=resolve_backend(backend),
+        backend=backend,
     )
 
 

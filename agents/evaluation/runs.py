@@ -18,10 +18,11 @@ from .engines import find_engine, run_all
 from .keys import Keys
 from .plan import Plan, make_plan
 from .progress import Bar, TimeLeft
-from .result import OPTIMUM, REPLAYED, UNCONTROLLED, EvaluationResult, PolicyDays, Timing
+from .recording import Recorded, event_runs, shown_runs
+from .result import OPTIMUM, REPLAYED, EvaluationResult, PolicyDays, Timing
 from .statistics import figures_of
 from .store import TaskStore
-from .tasks import Outcome, Task, record_day, run_task
+from .tasks import Outcome, Task, run_task
 
 
 def evaluate(
@@ -74,8 +75,8 @@ def evaluate(
     plan = make_plan(request, days, split, policies, backend)
     count = workers or available_cores()
     folder = None if out is None else Path(out)
-    outcomes, recorded = _run(plan, engine, count, TaskStore(folder, split), progress)
-    result = _assemble(plan, outcomes, recorded, {**machine(), "engine": engine, "workers": count})
+    outcomes, recorded = _run(plan, engine, count, TaskStore(folder, split), progress, folder is not None)
+    result = _assemble(plan, outcomes, recorded.shown, {**machine(), "engine": engine, "workers": count})
     if folder is not None:
         from .outputs import write_outputs
 
@@ -89,9 +90,9 @@ def available_cores() -> int:
 
 
 def _run(
-    plan: Plan, engine: str, workers: int, store: TaskStore, progress: bool
-) -> tuple[dict[Task, Outcome], dict[str, RunResult]]:
-    """The outcome of every task, kept or new, and a recorded day of every row."""
+    plan: Plan, engine: str, workers: int, store: TaskStore, progress: bool, report: bool
+) -> tuple[dict[Task, Outcome], Recorded]:
+    """The outcome of every task, kept or new, and the days recorded for clock and report."""
     tasks, keys, check = plan.tasks(), Keys(plan.request, plan.drawn), BoundCheck(plan.days, plan.raw)
     key = {task: keys.of(task) for task in tasks}
     outcomes = {task: kept for task in tasks if (kept := store.load(task, key[task])) is not None}
@@ -107,32 +108,14 @@ def _run(
             check.add(outcome.ledgers, task.numbers)
             bar.done(task.policy, outcome.cpu_s)
         bar.say("timing single decisions")
-        recorded = _record(plan, outcomes)
-    return outcomes, recorded
-
-
-def _record(plan: Plan, outcomes: dict[Task, Outcome]) -> dict[str, RunResult]:
-    """One day of every row, run alone as a live fleet is: for pictures, and for how long a decision takes."""
-    number = [_shown_day(plan, outcomes)]
-    record_day(plan.task(UNCONTROLLED, number))  # compiles
-    asked = [*plan.policies.values(), OPTIMUM]
-    recorded = [record_day(plan.task(name, number)) for name in asked]
-    return {ran.policy: ran for ran in recorded}
-
-
-def _shown_day(plan: Plan, outcomes: dict[Task, Outcome]) -> int:
-    """The headline's day of median gap between charging at once and the optimum."""
-    gap: dict[int, float] = {}
-    for task, outcome in outcomes.items():
-        for name, sign in ((UNCONTROLLED, 1.0), (OPTIMUM, -1.0)):
-            for number, ledger in zip(task.numbers, outcome.ledgers.get(name, ()), strict=False):
-                gap[number] = gap.get(number, 0.0) + sign * ledger.net_cost_usd
-    shown = [day.number for day in plan.days if plan.split == "emergency" or not day.emergency]
-    return sorted(shown, key=lambda number: (gap[number], number))[len(shown) // 2]
+        shown = shown_runs(plan, outcomes)
+        bar.say("recording the days with events")
+        events = event_runs(plan, outcomes, engine, workers) if report else {}
+    return outcomes, Recorded(shown, events)
 
 
 def _assemble(
-    plan: Plan, outcomes: dict[Task, Outcome], recorded: dict[str, RunResult], where: dict[str, object]
+    plan: Plan, outcomes: dict[Task, Outcome], shown: dict[str, RunResult], where: dict[str, object]
 ) -> EvaluationResult:
     """Ledgers in the order of the days, and the figures of their sums."""
     rows = {name: [outcomes[task] for task in plan.tasks() if task.policy == asked] for name, asked in _rows(plan)}
@@ -155,7 +138,7 @@ def _assemble(
         policies=policies,
         headline=emergency if plan.split == "emergency" else figures(False),
         emergency=emergency,
-        timings={name: _timing(of, recorded.get(name)) for name, of in rows.items()},
+        timings={name: _timing(of, shown.get(name)) for name, of in rows.items()},
         machine=where,
         provenance={key: values for key, values in provenance(plan.drawn.scenarios).items() if key != "draw"},
         settings=plan.drawn.settings,
