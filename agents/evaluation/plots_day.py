@@ -12,6 +12,7 @@ from ...envs.world.scenario import Scenario
 from ..run import History
 from .flexibility import Flexibility
 from .plots_style import INK, WIDTH_IN
+from .report_tables import span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ def flexibility_figure(policy: str, scenario: Scenario, found: Flexibility) -> F
         for shades, far in ((DOWN_SHADES, -found.down_kw), (UP_SHADES, found.up_kw)):
             shade = shades[round(at * (len(shades) - 1) / max(count - 1, 1))]
             word = "down" if shades is DOWN_SHADES else "up"
-            _band(axes, found.draw_kw, found.draw_kw + far[:, at], shade, f"{word} {_span(hours)}")
+            _band(axes, found.draw_kw, found.draw_kw + far[:, at], shade, f"{word} {span(hours)}")
     steps = np.arange(len(found.draw_kw) + 1)
     axes.stairs(found.draw_kw, steps, color=INK, linewidth=1.6, label="drawn", baseline=None)
     axes.axhline(0.0, color=INK, linewidth=0.8)
@@ -63,10 +64,6 @@ def _band(axes: Axes, one_kw: np.ndarray, other_kw: np.ndarray, colour: str, lab
     edges = np.arange(len(one_kw) + 1)
     low, high = (np.append(values, values[-1]) for values in (one_kw, other_kw))
     axes.fill_between(edges, low, high, step="post", color=colour, linewidth=0, label=label)
-
-
-def _span(hours: float) -> str:
-    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:g} h"
 
 
 def _clock(axes: Axes, scenario: Scenario) -> None:

@@ -18,6 +18,8 @@ from .result import UNCONTROLLED, EvaluationResult
 PARTS_OF_DAY_H = 3
 """Rows of the table of flexibility."""
 
+LARGE = 10_000.0
+
 
 class Cell(NamedTuple):
     """A figure, and under it what it lies between."""
@@ -68,8 +70,16 @@ def _columns(base: Figures, days: int) -> list[_Column]:
 
 
 def number(value: float | None, digits: int) -> str:
-    """A figure for people; `-` where it is not known."""
-    return NOT_KNOWN if value is None else f"{round(value, digits) + 0.0:,.{digits}f}"
+    """A figure for people, large ones whole; `-` where it is not known."""
+    if value is None:
+        return NOT_KNOWN
+    digits = 0 if abs(value) >= LARGE else digits
+    return f"{round(value, digits) + 0.0:,.{digits}f}"
+
+
+def span(hours: float) -> str:
+    """A duration for people."""
+    return f"{hours * 60:.0f} min" if hours < 1 else f"{hours:g} h"
 
 
 def _figure(figures: Figures, name: str, digits: int, scale: float = 1.0) -> Cell:
@@ -106,7 +116,7 @@ def flexibility_table(policy: str, scenario: Scenario, found: Flexibility) -> Ta
     columns = ["from", "drawn\nkW"]
     series = [found.draw_kw]
     for word, kw in (("down", found.down_kw), ("up", found.up_kw)):
-        columns += [f"{word} for\n{hours:g} h, kW" for hours in found.hours]
+        columns += [f"{word} for\n{span(hours)}, kW" for hours in found.hours]
         series += list(kw.T)
     steps = np.diff([*starts, len(found.draw_kw)])
     means = np.stack([np.add.reduceat(kw, starts) / steps for kw in series], axis=1)
@@ -122,7 +132,7 @@ def events_table(totals: Iterable[EventTotal]) -> Table:
     rows = []
     for one in sorted(totals, key=lambda total: total.start):
         start, end = (datetime.fromisoformat(text) for text in (one.start, one.end))
-        when = f"{start:%d %b %Y, %H:%M} to {end:%H:%M}"
+        when = f"{start.day} {start:%b %Y, %H:%M} to {end:%H:%M}"
         numbers = ((one.baseline_kwh, 1), (one.metered_import_kwh, 1), (one.delivered_kwh, 1), (one.payment_usd, 2))
         rows.append([Cell(when), Cell(one.policy), *(Cell(number(value, digits)) for value, digits in numbers)])
     columns = ["event", "controller", "baseline\nkWh", "metered import\nkWh", "delivered\nkWh", "payment\n$"]

@@ -125,7 +125,7 @@ FLEXIBILITY_NOTE = (
 def events_note(totals: Sequence[EventTotal]) -> str:
     """What the table of events shows, or why there is none."""
     if not totals:
-        return "No programme event fell on a recorded day."
+        return "No programme event fell on these days."
     return (
         "All sites together: baseline (import without the cars plus the cars' baseline), metered import, delivered "
         "(baseline minus metered import, and where exports are paid, what was exported more). Below zero nothing is "
