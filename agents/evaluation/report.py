@@ -144,6 +144,6 @@ def _embedded(picture: Picture) -> dict[str, Any]:
 def _page(content: Mapping[str, Any]) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    text = (resources.files(__package__) / "templates" / TEMPLATE).read_text(encoding="utf-8")
+    text = (resources.files(__package__) / TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.from_string(text).render(content)
