@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import NONE, Layout, window_mean_kw
+from .columns import NONE
+from .layout import Layout, window_mean_kw
 from .problem import Problem
 from .rows import Row, RowList, Rows
 
@@ -24,6 +25,7 @@ def all_rows(problem: Problem, layout: Layout) -> Rows:
     _settlements(problem, layout, rows)
     _limits(problem, layout, rows)
     _meters(problem, layout, rows)
+    _meter_hulls(problem, layout, rows)
     _demand(problem, layout, rows)
     return rows.made()
 
@@ -138,30 +140,46 @@ def _limit(problem: Problem, layout: Layout, rows: RowList, kind: Row, group: Ar
 
 
 def _meters(problem: Problem, layout: Layout, rows: RowList) -> None:
-    """Net load plus its export part is import, not below 0; where export pays more, the hull of import or export."""
-    s, powers = problem.sites, layout.powers
+    """Net load plus its export part is import, not below 0."""
     site, step = np.nonzero(layout.export != NONE)
-    _meter(problem, layout, rows, Row.METER, (site, step), -s.net_load_kw[site, step], np.inf)
+    charge, discharge = of_cells(problem, layout, site, step)
+    rows.add(
+        Row.METER, site, step, -problem.sites.net_load_kw[site, step], np.inf,
+        (np.arange(len(site)), layout.export[site, step], 1.0), (*charge, 1.0), (*discharge, -1.0),
+    )  # fmt: skip
+
+
+def _meter_hulls(problem: Problem, layout: Layout, rows: RowList) -> None:
+    """Where export pays more than import, its part is no more than a straight line from nothing to all allows.
+
+    Against a load `b` the export `max(0, d - c - b)` is at most `d (1 - b/D)` for discharge `d` up to `D`; with a
+    surplus the import `max(0, c - d - b)` is at most `c (1 - b/P)`: hulls of the two sides of the kink.
+    """
+    s, powers = problem.sites, layout.powers
     pays_more = (s.export_price_usd_per_kwh > s.import_price_usd_per_kwh) & (layout.export != NONE)
-    site, step = np.nonzero(pays_more)
-    most, least = powers.most_net_kw[site, step], -powers.least_net_kw[site, step]
-    _meter(problem, layout, rows, Row.METER_HULL, (site, step), -np.inf, most - s.net_load_kw[site, step], most / least)
+    site, step = np.nonzero(pays_more & (s.net_load_kw >= 0))
+    least, load = powers.least_net_kw[site, step], s.net_load_kw[site, step]
+    _, discharge = of_cells(problem, layout, site, step)
+    export = (np.arange(len(site)), layout.export[site, step], 1.0)
+    share = least / (load - least)
+    rows.add(Row.METER_HULL, site, step, -np.inf, 0.0, export, (*discharge, share[discharge[0]]))
+    site, step = np.nonzero(pays_more & (s.net_load_kw < 0))
+    most, load = powers.most_net_kw[site, step], s.net_load_kw[site, step]
+    charge, discharge = of_cells(problem, layout, site, step)
+    share = most / (most - load)
+    rows.add(
+        Row.METER_HULL, site, step, -np.inf, -load, (np.arange(len(site)), layout.export[site, step], 1.0),
+        (*charge, 1.0 - share[charge[0]]), (*discharge, -1.0),
+    )  # fmt: skip
 
 
-def _meter(
-    problem: Problem, layout: Layout, rows: RowList, kind: Row, cells: tuple[Array, Array], lower: Array | float,
-    upper: Array | float, extra: Array | float = 0.0,
-) -> None:  # fmt: skip
-    """Rows on net load plus `1 + extra` of the export part."""
-    site, step = cells
+def of_cells(problem: Problem, layout: Layout, site: Array, step: Array) -> tuple[tuple[Array, Array], ...]:
+    """Row number and column of all charging, and of all discharging, at each of those meters and steps."""
     row_of = np.full(layout.export.shape, NONE)
-    row_of[cells] = np.arange(len(site))
+    row_of[site, step] = np.arange(len(site))
     row = row_of[problem.stays.site[layout.stay], layout.step]
     pairs = np.flatnonzero(row != NONE)
-    rows.add(
-        kind, site, step, lower, upper, (np.arange(len(site)), layout.export[cells], 1.0 + extra),
-        (row[pairs], layout.charge[pairs], 1.0), (row[pairs], layout.discharge[pairs], -1.0),
-    )  # fmt: skip
+    return (row[pairs], layout.charge[pairs]), (row[pairs], layout.discharge[pairs])
 
 
 def _demand(problem: Problem, layout: Layout, rows: RowList) -> None:

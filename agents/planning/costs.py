@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.ledger import CALENDAR_AT_EMPTY, CALENDAR_PER_HOUR, CALENDAR_PER_SOC, Account
-from .layout import NONE, Layout, window_mean_kw
+from .columns import NONE
+from .layout import Layout, window_mean_kw
 from .problem import Problem
 
 Array = NDArray[Any]

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .battery import full_power
-from .layout import NONE, Layout
+from .columns import NONE
+from .layout import Layout
 from .problem import Problem
 from .rows import Row, RowList, Rows
 

@@ -7,38 +7,17 @@ every step; of any other only the energy at the end matters.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .battery import Battery, Waste, battery_of, waste_of
+from .columns import NO_STEP, Column, ColumnList
 from .powers import Powers, powers_of
 from .problem import Problem
 
 Array = NDArray[Any]
-
-NONE = -1
-"""Where a column would stand if there were one."""
-
-NO_STEP = -1
-"""The step of a column that belongs to the whole window."""
-
-
-class Column(IntEnum):
-    """Kinds of columns; kW at the grid side, kWh in the battery unless said otherwise."""
-
-    CHARGE_KW = 0  # mean power drawn over the step
-    DISCHARGE_KW = 1  # mean power given over the step, positive
-    ENERGY_KWH = 2  # after the step
-    CHARGE_WASTE_KW = 3  # battery power lost beyond the best efficiency
-    DISCHARGE_WASTE_KW = 4
-    MISSING_KWH = 5  # below what is due when the car leaves
-    EXCUSED_KWH = 6  # of that
-    CREDITED_KWH = 7  # level that has worth at the window's end
-    EXPORT_KW = 8  # export part of a meter's net load
-    PEAK_KW = 9  # highest average import in a clock window
 
 
 @dataclass(frozen=True)
@@ -66,6 +45,7 @@ class Layout:
     lower: Array  # (n,) bounds of all columns
     upper: Array  # (n,)
     keys: Array  # (n, 3) kind, port or site, step: how a column is known in another window
+    column_site: Array  # (n,) to whose meter each column belongs
 
     @property
     def n_columns(self) -> int:
@@ -92,7 +72,7 @@ def lay_out(problem: Problem, every_loss: bool = False) -> Layout:
     step = np.arange(first[-1]) - np.repeat(first[:-1] - stays.from_step, length)
     powers = powers_of(problem, battery, stay, step)
     leaky = np.full(len(stays), True) if every_loss else _gains_by_losses(problem)
-    taken = _Columns(problem, stay, step)
+    taken = ColumnList(problem, stay, step)
     charges = powers.charge_kw > 0
     exports = powers.discharge_kw > 0
     tapers = stays.top_kwh > battery.capacity_kwh - battery.bend_kwh
@@ -119,17 +99,23 @@ def lay_out(problem: Problem, every_loss: bool = False) -> Layout:
     final = np.where(each_step, energy[first[1:] - 1] if len(energy) else alone, alone)
     return Layout(
         battery, waste, powers, leaky, stay, step, first, charge, discharge, energy, charge_waste, discharge_waste,
-        final, missing, excused, credited, export, peak[:, 0], *taken.bounds(), taken.keys(),
+        final, missing, excused, credited, export, peak[:, 0], *taken.bounds(), *taken.names(),
     )  # fmt: skip
 
 
 def _gains_by_losses(problem: Problem) -> Array:
     """Stays to which losing energy may be worth something: a price below 0 comes, or time at high SoC is priced."""
-    s, stays = problem.sites, problem.stays
-    least = np.minimum(s.import_price_usd_per_kwh, s.export_price_usd_per_kwh) + problem.carbon_usd_per_kwh
-    below = np.concatenate([np.zeros((len(s), 1)), np.cumsum(least < 0, axis=1)], axis=1)
+    stays, negative_price = problem.stays, least_price(problem) < 0
+    below = np.concatenate([np.zeros((len(problem.sites), 1)), np.cumsum(negative_price, axis=1)], axis=1)
     negative = below[stays.site, stays.to_step] > below[stays.site, stays.from_step]
     return np.asarray(negative | (problem.calendar_usd_per_kwh > 0))
+
+
+def least_price(problem: Problem) -> Array:
+    """The least that a kWh more drawn from the grid can cost, carbon included, $/kWh `(S, T)`."""
+    s = problem.sites
+    least = np.minimum(s.import_price_usd_per_kwh, s.export_price_usd_per_kwh) + problem.carbon_usd_per_kwh
+    return np.asarray(least)
 
 
 def least_peak_kw(problem: Problem, powers: Powers) -> Array:
@@ -148,43 +134,3 @@ def window_mean_kw(problem: Problem, import_kw: Array, without_cars: bool = Fals
         early[:, 0] = (s.window_base_kwh if without_cars else s.window_kwh) / problem.step_h
     steps = np.concatenate([early, import_kw], axis=1)[:, : whole * w]
     return np.asarray(steps.reshape(len(steps), whole, w).mean(2))
-
-
-class _Columns:
-    """Hands out columns, one after the other, and keeps their bounds and keys."""
-
-    def __init__(self, problem: Problem, stay: Array, step: Array) -> None:
-        self._problem, self._stay, self._step = problem, stay, step
-        self._lower: list[Array] = [np.zeros(0)]
-        self._upper: list[Array] = [np.zeros(0)]
-        self._keys: list[Array] = [np.zeros((0, 3), np.int64)]
-        self._count = 0
-
-    def of_steps(self, kind: Column, where: Array, upper: Array, lower: Array | float = 0.0) -> Array:
-        return self._take(kind, where, upper, lower, self._problem.stays.port[self._stay], self._step)
-
-    def of_stays(self, kind: Column, where: Array, upper: Array, lower: Array | float = 0.0) -> Array:
-        stays = self._problem.stays
-        return self._take(kind, where, upper, lower, stays.port, stays.to_step - 1)
-
-    def of_sites(self, kind: Column, where: Array, upper: Array, steps: Array, lower: Array | float = 0.0) -> Array:
-        return self._take(kind, where, upper, lower, np.arange(len(where))[:, None], steps)
-
-    def _take(
-        self, kind: Column, where: Array, upper: Array, lower: Array | float, entity: Array, step: Array
-    ) -> Array:
-        place = np.full(where.shape, NONE)
-        count = int(where.sum())
-        place[where] = self._count + np.arange(count)
-        self._count += count
-        self._lower.append(np.broadcast_to(lower, where.shape)[where])
-        self._upper.append(np.maximum(np.broadcast_to(upper, where.shape)[where], self._lower[-1]))
-        parts = (np.broadcast_to(part, where.shape)[where] for part in (np.int64(kind), entity, step))
-        self._keys.append(np.stack(list(parts), axis=1))
-        return place
-
-    def bounds(self) -> tuple[Array, Array]:
-        return np.concatenate(self._lower), np.concatenate(self._upper)
-
-    def keys(self) -> Array:
-        return np.concatenate(self._keys)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ...envs.ledger import Account
 from .costs import Costs
 from .cuts import value
-from .layout import NONE, Layout
+from .columns import NONE
+from .layout import Layout
 from .payments import Payments
 from .problem import Problem
 

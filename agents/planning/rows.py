@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import NONE
+from .columns import NONE
 
 Array = NDArray[Any]
 
@@ -39,6 +39,10 @@ class Row(IntEnum):
     CHOICE = 19  # rows of a binary
 
 
+JOINING = (Row.FEEDER_IMPORT, Row.FEEDER_EXPORT)
+"""Rows that join several sites; all others belong to one."""
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows `lower <= A x <= upper`, `A` compressed by rows."""
@@ -62,6 +66,18 @@ class Rows:
         """`y A`."""
         row = np.repeat(np.arange(len(self)), np.diff(self.start))
         return np.bincount(self.column, self.value * y[row], n_columns)
+
+    def picked(self, which: Array) -> Rows:
+        """Some of the rows, by number in rising order."""
+        length = np.diff(self.start)
+        entry = np.repeat(np.isin(np.arange(len(self)), which), length)
+        start = np.concatenate([[0], np.cumsum(length[which])])
+        bounds = self.lower[which], self.upper[which]
+        return Rows(start, self.column[entry], self.value[entry], *bounds, self.keys[which])
+
+    def renamed(self, place: Array) -> Rows:
+        """The rows with column `c` at `place[c]`."""
+        return replace(self, column=place[self.column])
 
     def joined(self, more: Rows) -> Rows:
         """These rows and `more` after them."""
