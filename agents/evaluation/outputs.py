@@ -23,7 +23,6 @@ COLUMNS = {
     "departures_met_percent": "met\n%",
     "unserved_kwh": "unserved\nkWh",
     "peak_kw": "peak\nkW",
-    "overload_kwh": "overload\nkWh",
     "driver_earnings_usd": "earned\n$",
 }
 """Columns of the table that compares controllers."""

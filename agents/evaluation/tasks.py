@@ -67,14 +67,10 @@ def run_task(task: Task) -> Outcome:
     """Do a task; it depends on what it is given alone."""
     drawn = days_of(task.request, task.numbers)
     began = time.process_time()
-    policy = planned(drawn) if task.policy == OPTIMUM else make_policy(task.policy, task.request.seed)
+    policy, bounds = _policy(task, drawn)
     ran = run_days(drawn.scenarios, policy, backend=task.backend, reserve=drawn.reserve)
-    if isinstance(policy, _Planned):
-        ledgers = {OPTIMUM: policy.bounds, REPLAYED: ran.ledgers}
-    else:
-        ledgers = {policy.name: ran.ledgers}
     return Outcome(
-        ledgers=ledgers,
+        ledgers={policy.name: ran.ledgers} | ({OPTIMUM: bounds} if bounds else {}),
         cpu_s=time.process_time() - began,
         decision_cpu_s=ran.decision_cpu_s,
         decisions=len(drawn.scenarios) * drawn.scenarios[0].n_steps,
@@ -87,8 +83,13 @@ def run_task(task: Task) -> Outcome:
 def record_day(task: Task) -> RunResult:
     """Run the task's first day alone, as a live fleet is run, and keep its history."""
     drawn = days_of(task.request, task.numbers[:1])
-    policy = planned(drawn) if task.policy == OPTIMUM else make_policy(task.policy, task.request.seed)
+    policy, _ = _policy(task, drawn)
     return run_days(drawn.scenarios, policy, backend=task.backend, reserve=drawn.reserve, record=True)
+
+
+def _policy(task: Task, drawn: DrawnDays) -> tuple[Policy, tuple[DayLedger, ...]]:
+    """The controller, and the bounds of the days where it is the optimum's plan."""
+    return solve(drawn) if task.policy == OPTIMUM else (make_policy(task.policy, task.request.seed), ())
 
 
 def make_policy(name: str, seed: int) -> Policy:
@@ -109,28 +110,13 @@ def days_of(request: DayRequest, numbers: Sequence[int]) -> DrawnDays:
     return replace(drawn[0], scenarios=tuple(day.scenarios[0] for day in drawn))
 
 
-class _Planned:
-    """The optimum's plans of some days, one world each, played through the projection; beside it their bounds."""
-
-    name = REPLAYED
-
-    def __init__(self, player: Policy, bounds: tuple[DayLedger, ...]) -> None:
-        self._player, self.bounds = player, bounds
-
-    def reset(self) -> None:
-        self._player.reset()
-
-    def act(self, snapshot: Any) -> Any:
-        return self._player.act(snapshot)
-
-
-def planned(drawn: DrawnDays) -> _Planned:
-    """Solve each day for its optimum."""
+def solve(drawn: DrawnDays) -> tuple[Policy, tuple[DayLedger, ...]]:
+    """The optimum of each day: a player of all plans, one world each, and their bounds."""
     from ..optimum import PlannedSetpoints, solve_optimum
 
     solved = [solve_optimum(scenario) for scenario in drawn.scenarios]
-    bounds = tuple(bound_ledger(one.accounts_usd, one.bound_usd) for one in solved)
-    return _Planned(PlannedSetpoints(np.stack([one.setpoint_kw for one in solved])), bounds)
+    player = PlannedSetpoints(np.stack([one.setpoint_kw for one in solved]), name=REPLAYED)
+    return player, tuple(bound_ledger(one.accounts_usd, one.bound_usd) for one in solved)
 
 
 def bound_ledger(accounts_usd: dict[str, float], bound_usd: float) -> DayLedger:
