@@ -56,7 +56,7 @@ class Cars:
         s = self.stays
         out_kw = s.capacity_kwh[which] * (soc - goal_soc) / self.step_h
         export = s.discharge_efficiency[which] * out_kw - s.fixed_loss_kw[which]
-        return np.clip(export, 0.0, s.max_discharge_kw[which])
+        return np.asarray(np.clip(export, 0.0, s.max_discharge_kw[which]))
 
     def latest_start(self, which: Array, goal_soc: Array, hours: Array) -> Array:
         """Least SoC from which full power reaches the goal."""

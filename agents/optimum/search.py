@@ -1,8 +1,8 @@
-"""The least cost over everything that is not convex: the floor of each event's payment, and one of two things at once.
+"""The least cost over everything that is not convex: the floor of an event's payment, one of two things at once.
 
-Best first: the node with the lowest bound is taken; where the line that stands for an event's payment pays more than the
-programme would, the event is settled both ways. The lowest bound of all open nodes is a bound of the whole, so the search
-may stop at any node.
+Best first: the node with the lowest bound is taken; where the line that stands for an event's payment pays more than
+the programme would, the event is settled both ways. The lowest bound of all open nodes is a bound of the whole, so the
+search may stop at any node.
 """
 
 from __future__ import annotations

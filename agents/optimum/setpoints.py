@@ -60,7 +60,7 @@ class _Follower:
         return setpoint
 
     def _playable(self, stay: Array, power: Array) -> Array:
-        """On the chargers' steps, rounded down; what lies below a minimum goes in full minima to those furthest behind."""
+        """On the chargers' steps, rounded down; what is below a minimum goes to those furthest behind."""
         table, row = self.cars.stays, self.row[stay]
         least = table.min_charge_kw[row]
         short = np.flatnonzero((power > 0) & (power < least))

@@ -1,7 +1,7 @@
 """Bounds sharper than the linear programme's, site by site: what couples the sites has a price, the rest is solved
 with binaries.
 
-With the duals `y` of the rows that join several sites (feeders), the cost of any plan is at least
+With the duals `y` of the rows that join several sites (those of feeders), the cost of any plan is at least
 `sum of y rhs + sum over sites of min (c - y A) x` over each site's own rows: a bound for every `y`, and at the duals of
 the linear programme no lower than that. A site where the linear programme never takes both of two things that exclude
 each other has its minimum there already; the others are small mixed-integer programmes of a car or a few.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .choices import candidates, choice_rows
 from .layout import Layout
 from .problem import Problem
-from .rows import JOINING, Rows
+from .rows import Rows
 from .solver import Highs, Solution
 
 Array = NDArray[Any]
@@ -37,10 +37,9 @@ class Blocks:
     def sharpened(self, sites: Array) -> Solution:
         """The solution with these sites solved by binaries; the others keep what they have."""
         proof, x = self.solution.proof, self.solution.x.copy()
-        joining = np.isin(self.rows.keys[:, 0], JOINING)
-        on_joining = np.where(joining, proof.dual, 0.0)
+        row_site = self._row_sites()
+        on_joining = np.where(row_site < 0, proof.dual, 0.0)
         cost = self.cost - self.rows.transposed_times(on_joining, len(self.cost))
-        row_site = self._row_sites(joining)
         bound, iterations, status = self.solution.bound_usd, self.solution.iterations, self.solution.status
         for site in sites:
             columns, rows = self.layout.column_site == site, row_site == site
@@ -52,12 +51,13 @@ class Blocks:
         cost_usd = self.solution.objective_usd + float(self.cost @ (x - self.solution.x))
         return Solution(status, x, bound, cost_usd, iterations, proof)
 
-    def _row_sites(self, joining: Array) -> Array:
-        """Site of each row; -1 for the joining ones."""
+    def _row_sites(self) -> Array:
+        """Site of each row, -1 where it joins several; a row without entries binds nobody and counts as joining."""
         filled = np.flatnonzero(np.diff(self.rows.start))
+        site_of, begins = self.layout.column_site[self.rows.column], self.rows.start[filled]
+        least, most = np.minimum.reduceat(site_of, begins), np.maximum.reduceat(site_of, begins)
         site = np.full(len(self.rows), -1)
-        site[filled] = self.layout.column_site[self.rows.column[self.rows.start[filled]]]
-        site[joining] = -1
+        site[filled] = np.where(least == most, least, -1)
         return site
 
     def _solve(self, cost: Array, columns: Array, rows: Array, site: int) -> Solution:

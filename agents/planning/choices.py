@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .constraints import of_cells
 from .columns import NONE
+from .constraints import of_cells
 from .layout import Layout, least_price
 from .problem import Problem
 from .rows import Row, RowList, Rows

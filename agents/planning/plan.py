@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.ledger import Account
+from .columns import NONE
 from .costs import Costs
 from .cuts import value
-from .columns import NONE
 from .layout import Layout
 from .payments import Payments
 from .problem import Problem

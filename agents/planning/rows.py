@@ -39,10 +39,6 @@ class Row(IntEnum):
     CHOICE = 19  # rows of a binary
 
 
-JOINING = (Row.FEEDER_IMPORT, Row.FEEDER_EXPORT)
-"""Rows that join several sites; all others belong to one."""
-
-
 @dataclass(frozen=True)
 class Rows:
     """Rows `lower <= A x <= upper`, `A` compressed by rows."""
