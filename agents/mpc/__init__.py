@@ -1,0 +1,7 @@
+"""Model-predictive control on issued forecasts and what drivers said (contracts 6)."""
+
+from .expected import Arrivals
+from .known import Assumptions
+from .policy import Mpc
+
+__all__ = ["Arrivals", "Assumptions", "Mpc"]
