@@ -171,7 +171,8 @@ def expected_stays(
 
 
 def joined(one: PlanStays, other: PlanStays) -> PlanStays:
-    """The stays of both."""
+    """The stays of both, with the columns that both have."""
+    pairs = {f.name: (getattr(one, f.name), getattr(other, f.name)) for f in fields(PlanStays)}
     return PlanStays(
-        **{f.name: np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(PlanStays)}
+        **{name: np.concatenate(pair) for name, pair in pairs.items() if all(part is not None for part in pair)}
     )
