@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...envs.ledger import EARLY_PRICE_FACTOR
 from ...envs.physics.backends import ledger_model
+from ...envs.physics.port import FULL_SOC
 from ...envs.simulator import DEMAND_WINDOW_MINUTES
 from ...envs.world.bank import DayTable, StayTable, pack
 from ...envs.world.scenario import Scenario
@@ -108,6 +109,7 @@ def _stays(scenario: Scenario, days: DayTable) -> PlanStays:
         end_usd_per_kwh=np.where(goes_on, days.end_value_usd_per_kwh[0][scenario.site_tariff[site]] / eta, 0.0),
         end_from_kwh=np.minimum(s.soc_arrive, s.target_soc) * capacity,
         end_to_kwh=s.target_soc * capacity,
+        at_once_kwh=np.where(s.soc_known, np.minimum(s.min_soc, np.minimum(s.stop_soc, FULL_SOC)), 0.0) * capacity,
     )
 
 

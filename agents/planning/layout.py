@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .battery import Battery, Waste, battery_of, waste_of
 from .columns import NO_STEP, Column, ColumnList
-from .powers import Powers, powers_of
+from .powers import Powers, powers_of, surely_kwh
 from .problem import Problem
 
 Array = NDArray[Any]
@@ -76,13 +76,17 @@ def lay_out(problem: Problem, every_loss: bool = False) -> Layout:
     charges = powers.charge_kw > 0
     exports = powers.discharge_kw > 0
     tapers = stays.top_kwh > battery.capacity_kwh - battery.bend_kwh
-    each_step = leaky | tapers | (np.bincount(stay, exports, len(stays)) > 0)
-    low = np.where(stays.max_discharge_kw > 0, np.minimum(stays.start_kwh, stays.export_floor_kwh), stays.start_kwh)
+    sure = surely_kwh(problem, battery, powers.rooms, stay, step, first)
+    rises = np.bincount(stay, sure > stays.start_kwh[stay], len(stays)) > 0
+    each_step = leaky | tapers | rises | (np.bincount(stay, exports, len(stays)) > 0)
+    drained = (stays.max_discharge_kw > 0) & (stays.start_kwh > stays.export_floor_kwh)
+    least = np.where(drained[stay], stays.export_floor_kwh[stay], sure)
+    low = np.where(drained, stays.export_floor_kwh, stays.start_kwh)
     most_missing = stays.needed_kwh - low
     credit = stays.end_usd_per_kwh > 0
     charge = taken.of_steps(Column.CHARGE_KW, charges, powers.charge_kw)
     discharge = taken.of_steps(Column.DISCHARGE_KW, exports, powers.discharge_kw)
-    energy = taken.of_steps(Column.ENERGY_KWH, each_step[stay], stays.top_kwh[stay], low[stay])
+    energy = taken.of_steps(Column.ENERGY_KWH, each_step[stay], stays.top_kwh[stay], least)
     wastes_in, wastes_out = ((leaky & (most > 0))[stay] for most in (waste.charge_kw, waste.discharge_kw))
     charge_waste = taken.of_steps(Column.CHARGE_WASTE_KW, charges & wastes_in, waste.charge_kw[stay])
     discharge_waste = taken.of_steps(Column.DISCHARGE_WASTE_KW, exports & wastes_out, waste.discharge_kw[stay])

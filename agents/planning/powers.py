@@ -83,6 +83,39 @@ def _has_floor(problem: Problem, battery: Battery, stay: Array, step: Array) -> 
     return np.asarray(np.maximum(reach, stays.start_kwh[stay]) > stays.export_floor_kwh[stay])
 
 
+def surely_kwh(problem: Problem, battery: Battery, rooms: Rooms, stay: Array, step: Array, first: Array) -> Array:
+    """Energy that the projection sees to, at the end of each pair of a stay and a step `(L,)`.
+
+    A car below its minimum charges at once (contracts 5), and none exports below it. That is sure in steps where all
+    connected cars at full set-point fit under the limits; in others it may have to wait.
+    """
+    stays = problem.stays
+    level = stays.start_kwh[stay].astype(float)
+    if stays.at_once_kwh is None:
+        return level
+    fits, length = _all_fit(problem, rooms, stay, step), stays.to_step - stays.from_step
+    low = np.flatnonzero((stays.at_once_kwh > stays.start_kwh) & (battery.full_kw > 0))
+    now = stays.start_kwh[low].astype(float)
+    for offset in range(int(length[low].max(initial=0))):
+        here = offset < length[low]
+        pair = first[low[here]] + offset
+        reached = full_power(battery.of(low[here]), now[here], problem.step_h).level_kwh
+        goal = np.maximum(np.minimum(reached, stays.at_once_kwh[low[here]]), now[here])
+        now[here] = np.where(fits[pair], goal, now[here])
+        level[pair] = now[here]
+    return level
+
+
+def _all_fit(problem: Problem, rooms: Rooms, stay: Array, step: Array) -> Array:
+    """Whether all connected cars can have their full set-points at the pair's site and feeder."""
+    site = problem.stays.site[stay]
+    feeder, power = problem.sites.feeder[site], problem.stays.max_charge_kw[stay]
+    fits = np.full(len(stay), True)
+    for group, room in ((site, rooms.site_import_kw), (feeder, rooms.feeder_import_kw)):
+        fits &= (sum_by(group, step, power, room.shape) <= room)[group, step]
+    return fits
+
+
 def sum_by(group: Array, step: Array, values: Array, shape: tuple[int, ...]) -> Array:
     """Sums of the pairs' values by group and step, in that shape."""
     return np.bincount(group * shape[1] + step, values, shape[0] * shape[1]).reshape(shape)

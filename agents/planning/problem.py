@@ -47,6 +47,7 @@ class PlanStays:
     end_usd_per_kwh: Array  # worth of a kWh at the window's end; 0 where the car leaves before
     end_from_kwh: Array  # level from which that worth counts
     end_to_kwh: Array  # level up to which it counts: the driver's target; not below `end_from_kwh`
+    at_once_kwh: Array | None = None  # the projection charges it up to here at once (minimum SoC); None: no car
 
     def __len__(self) -> int:
         return len(self.port)
@@ -165,6 +166,8 @@ LIMITS = ("import_limit_kw", "export_limit_kw")
 def _check_columns(name: str, table: object, rows: int, steps: int) -> None:
     for column in fields(table):  # type: ignore[arg-type]
         values = np.asarray(getattr(table, column.name))
+        if values.dtype == object and values[()] is None:
+            continue
         if values.shape not in ((rows,), (rows, steps)):
             raise ValueError(f"{name}.{column.name} has shape {values.shape}; its first axis must be {rows} long")
         bad = np.isnan(values) if column.name in LIMITS else ~np.isfinite(values)
