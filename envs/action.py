@@ -9,12 +9,13 @@ import numpy as np
 
 from .encoding.fields import DEAD_BAND
 from .physics.backends import ROUNDING, operations
-from .physics.engines import Team
+from .physics.team import Team, team_of
 from .safety.car import car_model
+from .safety.survey import survey
 from .snapshot import Snapshot
 
 
-def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", threads: int = 1) -> Any:
+def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", threads: int | Team = 1) -> Any:
     """Requested kW (B, N) of an action (B, N) in [-1, 1].
 
     Positive is a share of what the port can take now, negative of what it can give now without breaking its reserve
@@ -45,11 +46,6 @@ def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", thr
 
 
 @cache
-def _team(threads: int) -> Team:
-    return Team(threads)
-
-
-@cache
 def _decoder() -> Any:
     from .encoding.decoder import decode
     from .physics.compiling import Direct
@@ -57,14 +53,13 @@ def _decoder() -> Any:
     return Direct(decode)
 
 
-def _compiled(snapshot: Snapshot, action: Any, threads: int) -> Any:
-    decode = _decoder()
+def _compiled(snapshot: Snapshot, action: Any, threads: int | Team) -> Any:
+    decode, team = _decoder(), team_of(threads)
+    cars = survey(snapshot, team)
     dtype = snapshot.ports.soc.dtype
     actions, requested = np.ascontiguousarray(action, dtype), np.empty(np.shape(action), dtype)
-    rounding = ROUNDING[dtype.char]
-
     def part(lo: int, hi: int) -> None:
-        decode(snapshot.layout, lo, hi, snapshot.ports, snapshot.step_h, rounding, actions, requested)
+        decode(snapshot.layout, lo, hi, snapshot.ports.plugged, cars.take_kw, cars.give_kw, actions, requested)
 
-    _team(threads).share(part, snapshot.n_worlds)
+    team.share(part, snapshot.n_worlds)
     return requested

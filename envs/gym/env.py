@@ -164,7 +164,7 @@ class FleetEnv(gymnasium.Env[Obs, FloatArray]):
         if terminated:
             self._running = False
             info["ledger"] = self.ledger()
-        return single(self._fleet.observe()), -net_cost, terminated, False, info
+        return single(done_step.observation), -net_cost, terminated, False, info
 
     def ledger(self) -> dict[str, float]:
         """The day's accounts and tallies so far, by name."""

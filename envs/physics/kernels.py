@@ -80,13 +80,11 @@ def plug_in(b, n, j, stays, state):
 
 
 @kernel
-def arrivals(b, days, state):
-    """Plug in the cars whose stay begins at the world's present step."""
-    k = state.step[b]
-    for n in range(state.stay.shape[1]):
-        if state.next_arrive[b, n] == k:
-            plug_in(b, n, state.next_stay[b, n], days.stays, state)
-            look_out(b, n, days, state)
+def arrival(b, n, days, state):
+    """Plug in the car whose stay begins at the world's present step, if there is one."""
+    if state.next_arrive[b, n] == state.step[b]:
+        plug_in(b, n, state.next_stay[b, n], days.stays, state)
+        look_out(b, n, days, state)
 
 
 @kernel
@@ -118,7 +116,8 @@ def begin(worlds, chosen, days, state):
         state.event_kwh[b, :] = 0.0
         state.accounts[b, :] = 0.0
         state.tallies[b, :] = 0.0
-        arrivals(b, days, state)
+        for n in range(state.stay.shape[1]):
+            arrival(b, n, days, state)
 
 
 @kernel
@@ -175,55 +174,65 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             change[b, a] = 0.0
         for s in range(state.site_cars_kw.shape[1]):
             state.site_cars_kw[b, s] = 0.0
-        wear = calendar = energy = 0.0
+        wear = calendar = energy = kwh_in = kwh_out = lost = commands = 0.0
         paid = 0.0
         for e in range(days.events.start_step.shape[1]):
             if days.events.start_step[d, e] <= k < days.events.end_step[d, e]:
                 paid += days.events.rate_usd_per_kwh[d, e]
         imp, exp = days.import_price, days.export_price
+        state.step[b] = k + 1
         for n in range(n_ports):
-            if not p.plugged[b, n]:
-                continue
-            s = days.port_site[n]
-            tariff = days.site_tariff[s]
-            setpoint = setpoint_kw[b, n]
-            if setpoint != 0.0:
-                setpoint = offered_power(
-                setpoint_kw[b, n], p.max_charge_kw[b, n], p.max_discharge_kw[b, n], p.min_charge_kw[b, n],
-                p.min_discharge_kw[b, n], p.step_kw[b, n], terms.rounding,
-            )  # fmt: skip
-            before, capacity = state.soc[b, n], p.capacity_kwh[b, n]
-            after, grid = before, 0.0
-            if setpoint > 0.0:
-                after, grid = charge(
-                    before, setpoint, h, capacity, p.taper_soc[b, n], p.battery_accept_kw[b, n],
-                    p.charge_efficiency[b, n], p.fixed_loss_kw[b, n], state.stop_soc[b, n],
+            if p.plugged[b, n]:
+                s = days.port_site[n]
+                tariff = days.site_tariff[s]
+                setpoint = setpoint_kw[b, n]
+                if setpoint != 0.0:
+                    setpoint = offered_power(
+                    setpoint_kw[b, n], p.max_charge_kw[b, n], p.max_discharge_kw[b, n], p.min_charge_kw[b, n],
+                    p.min_discharge_kw[b, n], p.step_kw[b, n], terms.rounding,
                 )  # fmt: skip
-                t[b, Tally.KWH_IN] += grid
-            elif setpoint < 0.0:
-                after, given = discharge(
-                    before, -setpoint, h, capacity, p.discharge_efficiency[b, n], p.fixed_loss_kw[b, n], 0.0
-                )
-                grid = -given
-                wear += capacity * (before - after)
-                t[b, Tally.KWH_OUT] += given
-            t[b, Tally.KWH_LOST] += grid - capacity * (after - before)
-            calendar += calendar_wear(before, after, capacity, h)
-            last = p.last_setpoint_kw[b, n]
-            if abs(setpoint - (0.0 if math.isnan(last) else last)) > 1e-6:
-                p.commands_today[b, n] += 1
-                t[b, Tally.COMMANDS] += 1
-            state.soc[b, n] = after
-            if not math.isnan(p.soc[b, n]):
-                p.soc[b, n] = after
-            p.need_kwh[b, n] = state.asked_kwh[b, n] - capacity * (after - state.soc_arrive[b, n])
-            p.power_kw[b, n] = grid / h
-            p.last_setpoint_kw[b, n] = setpoint
-            state.site_cars_kw[b, s] += grid / h
-            energy += grid
-            if state.said_depart_step[b, n] > state.depart_step[b, n]:
-                dear = max(imp.values[imp.row[d], tariff, k], exp.values[exp.row[d], tariff, k]) + paid
-                state.dearest_usd_per_kwh[b, n] = max(state.dearest_usd_per_kwh[b, n], dear)
+                before, capacity = state.soc[b, n], p.capacity_kwh[b, n]
+                after, grid = before, 0.0
+                if setpoint > 0.0:
+                    after, grid = charge(
+                        before, setpoint, h, capacity, p.taper_soc[b, n], p.battery_accept_kw[b, n],
+                        p.charge_efficiency[b, n], p.fixed_loss_kw[b, n], state.stop_soc[b, n],
+                    )  # fmt: skip
+                    kwh_in += grid
+                elif setpoint < 0.0:
+                    after, given = discharge(
+                        before, -setpoint, h, capacity, p.discharge_efficiency[b, n], p.fixed_loss_kw[b, n], 0.0
+                    )
+                    grid = -given
+                    wear += capacity * (before - after)
+                    kwh_out += given
+                lost += grid - capacity * (after - before)
+                calendar += calendar_wear(before, after, capacity, h)
+                last = p.last_setpoint_kw[b, n]
+                if abs(setpoint - (0.0 if math.isnan(last) else last)) > 1e-6:
+                    p.commands_today[b, n] += 1
+                    commands += 1.0
+                state.soc[b, n] = after
+                if not math.isnan(p.soc[b, n]):
+                    p.soc[b, n] = after
+                p.need_kwh[b, n] = state.asked_kwh[b, n] - capacity * (after - state.soc_arrive[b, n])
+                p.power_kw[b, n] = grid / h
+                p.last_setpoint_kw[b, n] = setpoint
+                state.site_cars_kw[b, s] += grid / h
+                energy += grid
+                if state.said_depart_step[b, n] > state.depart_step[b, n]:
+                    dear = max(imp.values[imp.row[d], tariff, k], exp.values[exp.row[d], tariff, k]) + paid
+                    state.dearest_usd_per_kwh[b, n] = max(state.dearest_usd_per_kwh[b, n], dear)
+                if state.depart_step[b, n] == k + 1 or k + 1 == terms.n_steps:
+                    settle(b, n, days.port_site[n], days, state, money, terms, change)
+                else:
+                    p.steps_left[b, n] = state.said_depart_step[b, n] - (k + 1)
+            if k + 1 < terms.n_steps:
+                arrival(b, n, days, state)
+        t[b, Tally.KWH_IN] += kwh_in
+        t[b, Tally.KWH_OUT] += kwh_out
+        t[b, Tally.KWH_LOST] += lost
+        t[b, Tally.COMMANDS] += commands
         change[b, Account.WEAR_USD] = money.wear_usd_per_kwh * wear + money.calendar_wear_usd_per_kwh * calendar
         t[b, Tally.KWH_FROM_BATTERY] += wear
         t[b, Tally.CALENDAR_WEAR_KWH] += calendar
@@ -239,15 +248,6 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
         bill_sites(b, d, k, days, state, terms, money, change)
         pay_events(b, d, k, days, state, h, change)
         change[b, Account.FIXED_USD] = days.fixed_usd_per_step[d]
-        state.step[b] = k + 1
-        for n in range(n_ports):
-            if p.plugged[b, n]:
-                if state.depart_step[b, n] == k + 1 or k + 1 == terms.n_steps:
-                    settle(b, n, days.port_site[n], days, state, money, terms, change)
-                else:
-                    p.steps_left[b, n] = state.said_depart_step[b, n] - (k + 1)
-        if k + 1 < terms.n_steps:
-            arrivals(b, days, state)
         for a in range(change.shape[1]):
             state.accounts[b, a] += change[b, a]
 

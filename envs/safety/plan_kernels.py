@@ -27,6 +27,14 @@ TOLERANCE = 1e-9
 MAX_LEVEL_STEPS = 60
 
 
+class Bounds(NamedTuple):
+    """Extremes of the series over all their steps: a total that fits them fits every step."""
+
+    least_limit: Any  # (U, G)
+    most_load: Any  # (U, G)
+    most_expected: Any  # (U, G)
+
+
 class Limits(NamedTuple):
     """The shared limits of all worlds, as the snapshot's outlooks."""
 
@@ -38,9 +46,11 @@ class Limits(NamedTuple):
     feeder_expected: Any
     expected_row: Any  # (B,)
     expected_hour: Any  # (B,)
+    site_bounds: Any  # `Bounds`
+    feeder_bounds: Any
     site_feeder: Any  # (S,)
     horizon: int
-    steps_per_hour: float
+    step_h: float
     rounding: float
 
 
@@ -67,6 +77,9 @@ class Cars(NamedTuple):
     site_count: Array
     feeder_sum: Array
     step_sum: Array
+    later: Array  # (N,) the cars by departure, last first
+    active: Array  # (N,) those that the step being planned can still serve
+    room: Array  # (H,) kW for the cars of the only site
 
 
 def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
@@ -74,7 +87,8 @@ def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
     whole = [np.zeros(n, np.int64) for _ in range(4)]
     floats = [np.zeros(n) for _ in range(10)]
     of_sites = [np.zeros(sites) for _ in range(3)]
-    return Cars._make([*whole, *floats, *of_sites, np.zeros(sites, np.int64), np.zeros(feeders), np.zeros(horizon + 2)])
+    of_steps = [np.zeros(horizon + 2), *(np.zeros(n, np.int64) for _ in range(2)), np.zeros(horizon + 2)]
+    return Cars._make([*whole, *floats, *of_sites, np.zeros(sites, np.int64), np.zeros(feeders), *of_steps])
 
 
 @kernel
@@ -84,7 +98,8 @@ def room_of(b, g, h, limit, load, expected, limits, headroom, arrivals):
     room = max(limit.values[limit.row[b], g, k] - load.values[load.row[b], g, k], 0.0) * headroom
     if arrivals > 0.0 and expected.shape[3] > 0:
         hour = min(limits.expected_hour[b], expected.shape[2] - 1)
-        ahead = limits.expected_hour[b] + int(h / limits.steps_per_hour)
+        # Half a step on, so that rounding cannot move the hour.
+        ahead = limits.expected_hour[b] + int((h + 0.5) * limits.step_h)
         if ahead < expected.shape[3]:
             room -= arrivals * expected[limits.expected_row[b], g, hour, ahead]
     return max(room, 0.0)
@@ -108,6 +123,28 @@ def site_room(b, s, h, limits, headroom, arrivals):
     if limits.site_feeder.shape[0] == 1:
         room = min(room, feeder_room(b, limits.site_feeder[s], h, limits, headroom, arrivals))
     return room
+
+
+@kernel
+def least_room(b, g, limit, load, bounds, limits, headroom, arrivals):
+    """kW that a site or feeder `g` can give its cars at any time, at least."""
+    room = max(bounds.least_limit[limit.row[b], g] - bounds.most_load[load.row[b], g], 0.0) * headroom
+    return room - arrivals * bounds.most_expected[limits.expected_row[b], g]
+
+
+@kernel
+def least_site_room(b, s, limits, headroom, arrivals):
+    """As `site_room`, for whatever step."""
+    room = least_room(b, s, limits.site_limit, limits.site_load, limits.site_bounds, limits, headroom, arrivals)
+    if limits.site_feeder.shape[0] == 1:
+        room = min(room, least_feeder_room(b, limits.site_feeder[s], limits, headroom, arrivals))
+    return room
+
+
+@kernel
+def least_feeder_room(b, f, limits, headroom, arrivals):
+    """As `feeder_room`, for whatever step."""
+    return least_room(b, f, limits.feeder_limit, limits.feeder_load, limits.feeder_bounds, limits, headroom, arrivals)
 
 
 @kernel
@@ -149,12 +186,19 @@ def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
     """Whether everybody can wait for the own latest start: then these starts are the floors, exactly."""
     for i in range(m):
         cars.site_count[cars.site[i]] = 0
+        cars.site_sum[cars.site[i]] = 0.0
+        cars.feeder_sum[cars.feeder[i]] = 0.0
     for i in range(m):
         if cars.need[i] > 0.0:
             cars.site_count[cars.site[i]] += 1
+            cars.site_sum[cars.site[i]] += cars.power[i]
+            cars.feeder_sum[cars.feeder[i]] += cars.power[i]
     for i in range(m):
         s = cars.site[i]
         if cars.site_count[s] == 0 or cars.need[i] <= 0.0:
+            continue
+        if cars.site_sum[s] <= least_site_room(b, s, limits, headroom, arrivals):
+            cars.site_count[s] = 0
             continue
         if cars.site_count[s] == 1:
             if not alone_fits(b, i, cars, limits, headroom, arrivals):
@@ -166,6 +210,8 @@ def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
             if cars.step_sum[h] > site_room(b, s, h, limits, headroom, arrivals) + TOLERANCE:
                 return False
     for f in range(cars.feeder_sum.shape[0] if limits.site_feeder.shape[0] > 1 else 0):
+        if cars.feeder_sum[f] <= least_feeder_room(b, f, limits, headroom, arrivals):
+            continue
         first, last = late_load(m, cars, cars.feeder, f, limits.horizon)
         for h in range(first, last):
             if cars.step_sum[h] > feeder_room(b, f, h, limits, headroom, arrivals) + TOLERANCE:
@@ -232,26 +278,81 @@ def level(m, cars, group_of, group, room, start):
 
 
 @kernel
+def sort_by_departure(m, cars):
+    """The order in which going backward in time meets the cars: for a site's plan, whatever its margins."""
+    for i in range(m):
+        at = i
+        while at > 0 and cars.left[cars.later[at - 1]] < cars.left[i]:
+            cars.later[at] = cars.later[at - 1]
+            at -= 1
+        cars.later[at] = i
+
+
+@kernel
+def common_level(count, cars, room, start):
+    """`level` of the active cars, by what they still need: the depot's case, worth its own loop."""
+    lo, hi = 0.0, 0.0
+    for a in range(count):
+        i = cars.active[a]
+        hi = max(hi, cars.now[i])
+        cars.limit[i] = cars.share[i]
+    at = start if lo < start < hi else lo
+    for _ in range(MAX_LEVEL_STEPS):
+        load, slope = 0.0, 0.0
+        for a in range(count):
+            i = cars.active[a]
+            above = cars.now[i] - at
+            load += cars.draw[i] * min(max(above, 0.0), cars.limit[i])
+            slope += cars.draw[i] if 0.0 < above < cars.limit[i] else 0.0
+        excess = load - room
+        if abs(excess) <= TOLERANCE:
+            break
+        if excess > 0.0:
+            lo = at
+        else:
+            hi = at
+        at = at + excess / slope if slope > 0.0 else 0.5 * (lo + hi)
+        if not (lo < at < hi):
+            at = 0.5 * (lo + hi)
+            if hi - lo < 1e-13:
+                break
+    for a in range(count):
+        i = cars.active[a]
+        cars.share[i] = min(max(cars.now[i] - at, 0.0), cars.limit[i])
+    return at
+
+
+@kernel
 def fill_one_site(b, m, cars, limits, headroom, arrivals, last):
-    """`fill` where all cars share one site: the depot's case, worth its own loop."""
-    s, at = cars.site[0], 0.0
+    """`fill` where all cars share one site, with the cars sorted by departure."""
+    s, at, count, come = cars.site[0], 0.0, 0, 0
     for h in range(last - 1, 0, -1):
-        load = 0.0
-        for i in range(m):
-            cars.share[i] = 0.0
-            if cars.left[i] > h and cars.now[i] > 0.0:
-                cars.share[i] = min(cars.now[i], 1.0)
-                cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
-                load += cars.draw[i] * cars.share[i]
-        if load <= 0.0:
+        while come < m and cars.left[cars.later[come]] > h:
+            if cars.now[cars.later[come]] > 0.0:
+                cars.active[count] = cars.later[come]
+                count += 1
+            come += 1
+        if count == 0:
+            if come == m:
+                break
             continue
+        load = 0.0
+        for a in range(count):
+            i = cars.active[a]
+            cars.share[i] = min(cars.now[i], 1.0)
+            cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
+            load += cars.draw[i] * cars.share[i]
         room = site_room(b, s, h, limits, headroom, arrivals)
         if load > room + TOLERANCE:
-            for i in range(m):
-                cars.key[i] = cars.now[i]
-            at = level(m, cars, cars.site, s, room, at)
-        for i in range(m):
+            at = common_level(count, cars, room, at)
+        kept = 0
+        for a in range(count):
+            i = cars.active[a]
             cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
+            if cars.now[i] > 0.0:
+                cars.active[kept] = i
+                kept += 1
+        count = kept
 
 
 @kernel
