@@ -127,7 +127,8 @@ class Fleet:
             change = self.simulator.step(applied)
             self._snapshot = self.simulator.snapshot(ahead=int(self._team.waiting))
             observation = self._encoder.encode(self._snapshot, out)
-        clipped = np.abs(applied - requested).sum(axis=1)
+        moved = applied - requested
+        clipped = row_sums(np.abs(moved, out=moved))
         return Step(np.array(change), requested, applied, clipped, self.simulator.done, observation)
 
     def ledgers(self, worlds: Array) -> dict[str, Array]:
@@ -137,6 +138,11 @@ class Fleet:
         columns = dict(zip(ACCOUNTS, usd.T, strict=True))
         columns["net_cost_usd"] = usd.sum(axis=1)
         return columns | dict(zip(TALLIES, tallies.T, strict=True))
+
+
+def row_sums(values: Array) -> Array:
+    """Sum of each row, several times faster than `sum(axis=1)` where rows are short."""
+    return np.asarray(np.einsum("br->b", values))
 
 
 def _write_over(target: Any, source: Any) -> None:

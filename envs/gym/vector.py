@@ -15,7 +15,7 @@ from ..encoding import Observation
 from ..safety.projection import Reserve
 from ..world.sources import ScenarioFiles
 from .days import FreshDays, Source, draw_day, open_days, reset_option
-from .fleet import ACCOUNTS, Fleet, Step, usable_cores
+from .fleet import ACCOUNTS, Fleet, Step, row_sums, usable_cores
 from .record import Recorder
 from .spaces import (
     RENDER_MODES,
@@ -145,7 +145,7 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         played = self._fleet.step(shares, None if self.copy else self._buffer)
         if self._recorder is not None:
             self._recorder.after(self._fleet.simulator, played.applied_kw)
-        cost = played.change_usd.sum(axis=1)
+        cost = row_sums(played.change_usd)
         truncated = self._cut() & ~played.done
         ended = played.done | truncated
         infos = step_infos(played, cost)
@@ -179,8 +179,9 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         if played.done.any():
             final["ledger"], final["_ledger"] = self._settled(played.done), played.done.copy()
         final_obs = np.full(self.num_envs, None, object)
+        last = {name: values if self.copy else values.copy() for name, values in as_dict(played.observation).items()}
         for world in worlds:
-            final_obs[world] = {name: values[world].copy() for name, values in as_dict(played.observation).items()}
+            final_obs[world] = {name: values[world] for name, values in last.items()}
         days = self._draw(worlds)
         self._fleet.start(days, worlds)
         rest = _part(infos, ~ended) if not ended.all() else {}

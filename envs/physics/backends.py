@@ -85,7 +85,7 @@ def scalar_operations() -> Operations:
 def compile_scalar(function: Any) -> Any:
     """Compile an elementwise function for scalars."""
     numba: Any = importlib.import_module("numba")
-    return numba.njit(error_model="numpy")(function)
+    return numba.njit(error_model="numpy", fastmath={"contract", "arcp"})(function)
 
 
 def operations(backend: str) -> Operations:

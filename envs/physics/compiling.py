@@ -71,7 +71,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     numba.config.CACHE_DIR = _FOLDER or before
     try:
         compiled = numba.njit(
-            nogil=True, error_model="numpy", cache=_FOLDER is not None, forceinline=True, _nrt=False
+            nogil=True, error_model="numpy", fastmath={"contract", "arcp"}, cache=_FOLDER is not None, forceinline=True, _nrt=False
         )  # fmt: skip
         return compiled(function)  # type: ignore[no-any-return]
     finally:

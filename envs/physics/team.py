@@ -52,8 +52,9 @@ class Team:
             self._waiting = None
 
         def all_of_it(lo: int, hi: int) -> None:
-            for work in works:
-                work(lo, hi)
+            for start in range(lo, hi, 256):
+                for work in works:
+                    work(start, min(start + 256, hi))
 
         if works:
             self.share(all_of_it, count)
