@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .encoding.fields import DEAD_BAND
-from .physics.backends import ROUNDING, operations
+from .physics.backends import operations, rounding_of
 from .physics.team import Team, team_of
 from .safety.car import car_model
 from .safety.survey import survey
@@ -40,7 +40,7 @@ def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", thr
         (p.steps_left - 1) * one * snapshot.step_h, snapshot.step_h, p.reserve_soc, p.min_soc, p.max_discharge_kw,
         p.min_discharge_kw, p.step_kw, filled(p.discharge_efficiency), p.max_charge_kw, capacity, filled(p.taper_soc),
         filled(p.battery_accept_kw), filled(p.charge_efficiency), p.fixed_loss_kw,
-        ROUNDING["float64" if p.soc.dtype.itemsize == 8 else "float32"],
+        rounding_of(p.soc),
     )  # fmt: skip
     return o.where(share > 0, share * take, share * give)
 
@@ -58,6 +58,7 @@ def _compiled(snapshot: Snapshot, action: Any, threads: int | Team) -> Any:
     cars = survey(snapshot, team)
     dtype = snapshot.ports.soc.dtype
     actions, requested = np.ascontiguousarray(action, dtype), np.empty(np.shape(action), dtype)
+
     def part(lo: int, hi: int) -> None:
         decode(snapshot.layout, lo, hi, snapshot.ports.plugged, cars.take_kw, cars.give_kw, actions, requested)
 

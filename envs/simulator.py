@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .ledger import MAXIMA, Account, Tally, money_terms
-from .physics.backends import ROUNDING
+from .physics.backends import rounding_of
 from .physics.engines import Engine, make_engine
 from .physics.state import StepTerms, WorldState, blank_state
 from .physics.team import Team
@@ -72,7 +72,9 @@ class Simulator:
         self.step_h, self.horizon = first.step_h, first.n_lookahead
         window = max(1, DEMAND_WINDOW_MINUTES // first.interval_minutes)
         lo, hi = first.peaker_window_local_hours
-        self.terms = StepTerms(first.step_h, first.n_steps, window, lo * 3600, hi * 3600, ROUNDING[self.bank.dtype])
+        self.terms = StepTerms(
+            first.step_h, first.n_steps, window, lo * 3600, hi * 3600, rounding_of(self.bank.days.demand_rate)
+        )
         self.money = money_terms(first.money)
         self._engine: Engine = make_engine(backend, self.bank, self.money, self.terms, threads, device)
         self._state = self._engine.prepare(blank_state(self.bank, n_worlds))

@@ -83,8 +83,8 @@ class CompiledEncoder:
         def part(lo: int, hi: int) -> None:
             desk = self._kernels.desk(len(snapshot.sites.feeder), tariffs, snapshot.horizon)
             self._encode(
-                like, lo, hi, snapshot.ports, cars, snapshot.port_site, snapshot.sites, snapshot.feeders, snapshot.context,
-                snapshot.step_h, snapshot.horizon, target.ports, target.context, target.mask, desk,
+                like, lo, hi, snapshot.ports, cars, snapshot.port_site, snapshot.sites, snapshot.feeders,
+                snapshot.context, snapshot.step_h, snapshot.horizon, target.ports, target.context, target.mask, desk,
             )  # fmt: skip
 
         self._team.share(part, b)

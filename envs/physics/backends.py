@@ -16,8 +16,13 @@ import numpy as np
 from ..ledger import LedgerModel, make_ledger_model
 from .port import Operations, PortModel, make_port_model
 
-ROUNDING = {"float64": 1e-9, "float32": 1e-5, "d": 1e-9, "f": 1e-5}  # by name and by NumPy's type code
-"""Relative room in which a power counts as on its current step, by the precision that it was stored in."""
+ROUNDING = {8: 1e-9, 4: 1e-5}
+"""Relative room in which a power counts as on its current step, by the bytes of the numbers that it was stored in."""
+
+
+def rounding_of(array: Any) -> float:
+    """`ROUNDING` of what `array`, NumPy's or torch's, holds."""
+    return ROUNDING[array.dtype.itemsize]
 
 
 def numpy_operations() -> Operations:
@@ -85,7 +90,7 @@ def scalar_operations() -> Operations:
 def compile_scalar(function: Any) -> Any:
     """Compile an elementwise function for scalars."""
     numba: Any = importlib.import_module("numba")
-    return numba.njit(error_model="numpy", fastmath={"contract", "arcp"})(function)
+    return numba.njit(error_model="numpy")(function)
 
 
 def operations(backend: str) -> Operations:

@@ -14,6 +14,7 @@ from .team import Team, team_of
 Array = Any
 """NumPy's, or torch's where the torch back end runs."""
 
+
 class Engine(Protocol):
     """Steps the worlds; states go in and come out, so that a back end may replace or overwrite them."""
 

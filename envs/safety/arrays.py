@@ -13,8 +13,8 @@ from ..snapshot import Snapshot
 from .array_exports import box, limit_exports, need_after_exports
 from .array_fleet import Fleet, Tools, gather, make_tools
 from .array_imports import economic_laxity, imports_fit, raise_to_mandatory, share_imports
-from .array_mandatory import add_reserve, must_charge
 from .array_level import TOLERANCE
+from .array_mandatory import add_reserve, must_charge
 from .array_plan import fill, floors_of, latest_starts_fit, own_floors, planned_now
 from .array_refill import refill_exports
 from .array_rooms import Rooms, export_room_now, import_room_now, planned, rooms_ahead
@@ -90,7 +90,5 @@ class ArrayProjector:
         due = tight & (wary_kw > TOLERANCE)
         (floors,) = t.lib.in_worlds(due, lambda *part: (floors_of(t, *part),), (floors,), fleet, need, exact)
         must, why = must_charge(t, fleet, want, floors, why)
-        must, why = t.lib.in_worlds(
-            due, lambda *part: add_reserve(t, *part), (must, why), fleet, must, why, wary_kw
-        )
+        must, why = t.lib.in_worlds(due, lambda *part: add_reserve(t, *part), (must, why), fleet, must, why, wary_kw)
         return want, must, why

@@ -7,7 +7,8 @@ import numpy as np
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
-from .plan_kernels import fill, latest_starts_fit, own_floors, planned_now
+from .fit_kernels import latest_starts_fit, own_floors
+from .plan_kernels import fill, planned_now
 from .reasons import Reason
 
 hours_after_export = car_model("numba").hours_after_export

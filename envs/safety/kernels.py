@@ -12,8 +12,9 @@ from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
 from .export_kernels import export_on_step, limit_exports, need_after_exports, refill_exports
+from .fit_kernels import latest_starts_fit, own_floors
 from .import_kernels import economic_laxity, imports_fit, order_by, share_imports
-from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors, planned_now, power_at, sort_by_departure
+from .plan_kernels import TOLERANCE, fill, planned_now, power_at, sort_by_departure
 from .reasons import Reason
 
 Array = NDArray[Any]

@@ -20,38 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..physics.compiling import kernel
+from .room_kernels import feeder_room, site_room
 
 Array = NDArray[Any]
 
 TOLERANCE = 1e-9
 MAX_LEVEL_STEPS = 60
-
-
-class Bounds(NamedTuple):
-    """Extremes of the series over all their steps: a total that fits them fits every step."""
-
-    least_limit: Any  # (U, G)
-    most_load: Any  # (U, G)
-    most_expected: Any  # (U, G)
-
-
-class Limits(NamedTuple):
-    """The shared limits of all worlds, as the snapshot's outlooks."""
-
-    site_limit: Any
-    site_load: Any
-    feeder_limit: Any
-    feeder_load: Any
-    site_expected: Any  # (U, S, A, C) kW that expected arrivals will draw, by hour of issue and hour
-    feeder_expected: Any
-    expected_row: Any  # (B,)
-    expected_hour: Any  # (B,)
-    site_bounds: Any  # `Bounds`
-    feeder_bounds: Any
-    site_feeder: Any  # (S,)
-    horizon: int
-    step_h: float
-    rounding: float
 
 
 class Cars(NamedTuple):
@@ -89,134 +63,6 @@ def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
     of_sites = [np.zeros(sites) for _ in range(3)]
     of_steps = [np.zeros(horizon + 2), *(np.zeros(n, np.int64) for _ in range(2)), np.zeros(horizon + 2)]
     return Cars._make([*whole, *floats, *of_sites, np.zeros(sites, np.int64), np.zeros(feeders), *of_steps])
-
-
-@kernel
-def room_of(b, g, h, limit, load, expected, limits, headroom, arrivals):
-    """kW that a site or feeder `g` can give its cars in step `h` from now; the margins are the reserve's."""
-    k = limit.start[b] + h
-    room = max(limit.values[limit.row[b], g, k] - load.values[load.row[b], g, k], 0.0) * headroom
-    if arrivals > 0.0 and expected.shape[3] > 0:
-        hour = min(limits.expected_hour[b], expected.shape[2] - 1)
-        # Half a step on, so that rounding cannot move the hour.
-        ahead = limits.expected_hour[b] + int((h + 0.5) * limits.step_h)
-        if ahead < expected.shape[3]:
-            room -= arrivals * expected[limits.expected_row[b], g, hour, ahead]
-    return max(room, 0.0)
-
-
-@kernel
-def feeder_room(b, f, h, limits, headroom, arrivals):
-    """kW that feeder `f` can give its cars in step `h` from now."""
-    return room_of(
-        b, f, h, limits.feeder_limit, limits.feeder_load, limits.feeder_expected, limits, headroom, arrivals
-    )  # fmt: skip
-
-
-@kernel
-def site_room(b, s, h, limits, headroom, arrivals):
-    """kW that site `s` can give its cars in step `h` from now.
-
-    One site on its feeder: the lesser room of the two, and the feeder need not be looked at again.
-    """
-    room = room_of(b, s, h, limits.site_limit, limits.site_load, limits.site_expected, limits, headroom, arrivals)
-    if limits.site_feeder.shape[0] == 1:
-        room = min(room, feeder_room(b, limits.site_feeder[s], h, limits, headroom, arrivals))
-    return room
-
-
-@kernel
-def least_room(b, g, limit, load, bounds, limits, headroom, arrivals):
-    """kW that a site or feeder `g` can give its cars at any time, at least."""
-    room = max(bounds.least_limit[limit.row[b], g] - bounds.most_load[load.row[b], g], 0.0) * headroom
-    return room - arrivals * bounds.most_expected[limits.expected_row[b], g]
-
-
-@kernel
-def least_site_room(b, s, limits, headroom, arrivals):
-    """As `site_room`, for whatever step."""
-    room = least_room(b, s, limits.site_limit, limits.site_load, limits.site_bounds, limits, headroom, arrivals)
-    if limits.site_feeder.shape[0] == 1:
-        room = min(room, least_feeder_room(b, limits.site_feeder[s], limits, headroom, arrivals))
-    return room
-
-
-@kernel
-def least_feeder_room(b, f, limits, headroom, arrivals):
-    """As `feeder_room`, for whatever step."""
-    return least_room(b, f, limits.feeder_limit, limits.feeder_load, limits.feeder_bounds, limits, headroom, arrivals)
-
-
-@kernel
-def late_load(m, cars, group_of, group, horizon):
-    """Load of a group's cars per future step if each starts at its latest moment; returns the steps it spans."""
-    load = cars.step_sum
-    first, last = horizon, 0
-    for i in range(m):
-        if group_of[i] == group and cars.need[i] > 0.0:
-            first = min(first, max(int(np.floor(cars.left[i] - cars.need[i])), 1))
-            last = max(last, min(cars.left[i], horizon))
-    for h in range(first, last):
-        load[h] = 0.0
-    for i in range(m):
-        if group_of[i] != group or cars.need[i] <= 0.0:
-            continue
-        start = cars.left[i] - cars.need[i]
-        whole = int(np.ceil(start))
-        if 2 <= whole <= horizon:
-            load[whole - 1] += cars.power[i] * (whole - start)
-        for h in range(max(whole, 1), min(cars.left[i], horizon)):
-            load[h] += cars.power[i]
-    return first, last
-
-
-@kernel
-def alone_fits(b, i, cars, limits, headroom, arrivals):
-    """Whether the only car of a site can wait for its latest start: homes have one port."""
-    start = cars.left[i] - cars.need[i]
-    for h in range(max(int(np.floor(start)), 1), min(cars.left[i], limits.horizon)):
-        power = cars.power[i] * min(h + 1 - start, 1.0)
-        if power > site_room(b, cars.site[i], h, limits, headroom, arrivals) + TOLERANCE:
-            return False
-    return True
-
-
-@kernel
-def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
-    """Whether everybody can wait for the own latest start: then these starts are the floors, exactly."""
-    for i in range(m):
-        cars.site_count[cars.site[i]] = 0
-        cars.site_sum[cars.site[i]] = 0.0
-        cars.feeder_sum[cars.feeder[i]] = 0.0
-    for i in range(m):
-        if cars.need[i] > 0.0:
-            cars.site_count[cars.site[i]] += 1
-            cars.site_sum[cars.site[i]] += cars.power[i]
-            cars.feeder_sum[cars.feeder[i]] += cars.power[i]
-    for i in range(m):
-        s = cars.site[i]
-        if cars.site_count[s] == 0 or cars.need[i] <= 0.0:
-            continue
-        if cars.site_sum[s] <= least_site_room(b, s, limits, headroom, arrivals):
-            cars.site_count[s] = 0
-            continue
-        if cars.site_count[s] == 1:
-            if not alone_fits(b, i, cars, limits, headroom, arrivals):
-                return False
-            continue
-        cars.site_count[s] = 0
-        first, last = late_load(m, cars, cars.site, s, limits.horizon)
-        for h in range(first, last):
-            if cars.step_sum[h] > site_room(b, s, h, limits, headroom, arrivals) + TOLERANCE:
-                return False
-    for f in range(cars.feeder_sum.shape[0] if limits.site_feeder.shape[0] > 1 else 0):
-        if cars.feeder_sum[f] <= least_feeder_room(b, f, limits, headroom, arrivals):
-            continue
-        first, last = late_load(m, cars, cars.feeder, f, limits.horizon)
-        for h in range(first, last):
-            if cars.step_sum[h] > feeder_room(b, f, h, limits, headroom, arrivals) + TOLERANCE:
-                return False
-    return True
 
 
 @kernel
@@ -424,10 +270,3 @@ def fill(b, m, cars, limits, headroom, arrivals):
                 level(m, cars, cars.feeder, f, room, 0.0)
         for i in range(m):
             cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
-
-
-@kernel
-def own_floors(m, cars):
-    """Each car's own latest start, as if it were alone."""
-    for i in range(m):
-        cars.now[i] = max(cars.need[i] - (cars.left[i] - 1), 0.0)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics.backends import ROUNDING
+from ..physics.backends import rounding_of
 from ..physics.team import Team, team_of
 from ..snapshot import Snapshot
 from .survey import survey
@@ -132,13 +132,13 @@ class CompiledProjector:
 
     def __init__(self, reserve: Reserve, threads: int | Team) -> None:
         from ..physics.compiling import Direct
-        from . import kernels, plan_kernels
+        from . import kernels, plan_kernels, room_kernels
 
         self._project = Direct(kernels.project)
-        self._kernels, self._plan, self._limits = kernels, plan_kernels, plan_kernels.Limits
+        self._kernels, self._plan, self._limits = kernels, plan_kernels, room_kernels.Limits
         self._local = threading.local()
         self._reserve, self._team, self._expected = reserve, team_of(threads), ExpectedLoad()
-        self._site_bounds, self._feeder_bounds = RoomBounds(plan_kernels.Bounds), RoomBounds(plan_kernels.Bounds)
+        self._site_bounds, self._feeder_bounds = RoomBounds(room_kernels.Bounds), RoomBounds(room_kernels.Bounds)
 
     def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
         requested = np.ascontiguousarray(requested_kw, snapshot.ports.soc.dtype)
@@ -149,7 +149,7 @@ class CompiledProjector:
         limits = self._limits(
             s.import_limit_kw, s.net_load_forecast_kw, f.import_limit_kw, f.net_load_forecast_kw, at_sites, at_feeders,
             s.arrivals_row, s.arrivals_hour, self._site_bounds.of(s, at_sites), self._feeder_bounds.of(f, at_feeders),
-            s.feeder, snapshot.horizon, snapshot.step_h, ROUNDING[requested.dtype.char],
+            s.feeder, snapshot.horizon, snapshot.step_h, rounding_of(requested),
         )  # fmt: skip
         sites = SiteNow(s.feeder, s.tariff, s.net_load_kw, s.import_limit_kw, s.export_limit_kw)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..physics.backends import ROUNDING
+from ..physics.backends import rounding_of
 from ..physics.team import Team
 from ..snapshot import Snapshot
 
@@ -34,7 +34,7 @@ def survey(snapshot: Snapshot, team: Team) -> CarNow:
     """The survey that is kept with the snapshot, made now where there is none."""
     if snapshot.cars is None:
         cars = CarNow(*(np.empty(snapshot.ports.soc.shape) for _ in CarNow._fields))
-        kernel, rounding = _kernel(), ROUNDING[snapshot.ports.soc.dtype.char]
+        kernel, rounding = _kernel(), rounding_of(snapshot.ports.soc)
 
         def part(lo: int, hi: int) -> None:
             kernel(snapshot.layout, lo, hi, snapshot.ports, snapshot.step_h, rounding, cars)
