@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from .encoding.fields import DEAD_BAND
-from .physics.backends import ROUNDING, operations
-from .physics.engines import Team
+from .physics.backends import operations, rounding_of
+from .physics.team import Team, team_of
 from .safety.car import car_model
+from .safety.survey import survey
 from .snapshot import Snapshot
 
 
-def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", threads: int = 1) -> Any:
+def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", threads: int | Team = 1) -> Any:
     """Requested kW (B, N) of an action (B, N) in [-1, 1].
 
     Positive is a share of what the port can take now, negative of what it can give now without breaking its reserve
@@ -39,14 +40,9 @@ def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", thr
         (p.steps_left - 1) * one * snapshot.step_h, snapshot.step_h, p.reserve_soc, p.min_soc, p.max_discharge_kw,
         p.min_discharge_kw, p.step_kw, filled(p.discharge_efficiency), p.max_charge_kw, capacity, filled(p.taper_soc),
         filled(p.battery_accept_kw), filled(p.charge_efficiency), p.fixed_loss_kw,
-        ROUNDING["float64" if p.soc.dtype.itemsize == 8 else "float32"],
+        rounding_of(p.soc),
     )  # fmt: skip
     return o.where(share > 0, share * take, share * give)
-
-
-@cache
-def _team(threads: int) -> Team:
-    return Team(threads)
 
 
 @cache
@@ -57,14 +53,14 @@ def _decoder() -> Any:
     return Direct(decode)
 
 
-def _compiled(snapshot: Snapshot, action: Any, threads: int) -> Any:
-    decode = _decoder()
+def _compiled(snapshot: Snapshot, action: Any, threads: int | Team) -> Any:
+    decode, team = _decoder(), team_of(threads)
+    cars = survey(snapshot, team)
     dtype = snapshot.ports.soc.dtype
     actions, requested = np.ascontiguousarray(action, dtype), np.empty(np.shape(action), dtype)
-    rounding = ROUNDING[dtype.char]
 
     def part(lo: int, hi: int) -> None:
-        decode(snapshot.layout, lo, hi, snapshot.ports, snapshot.step_h, rounding, actions, requested)
+        decode(snapshot.layout, lo, hi, snapshot.ports.plugged, cars.take_kw, cars.give_kw, actions, requested)
 
-    _team(threads).share(part, snapshot.n_worlds)
+    team.share(part, snapshot.n_worlds)
     return requested

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .ledger import MAXIMA, Account, Tally, money_terms
-from .physics.backends import ROUNDING
+from .physics.backends import rounding_of
 from .physics.engines import Engine, make_engine
 from .physics.state import StepTerms, WorldState, blank_state
+from .physics.team import Team
 from .snapshot import Context, EventColumns, FeederColumns, Outlook, SiteColumns, Snapshot
 from .world.bank import Bank, DayTable, EventTable, Series, pack
 from .world.scenario import Scenario
@@ -46,7 +47,7 @@ class Simulator:
         n_worlds: worlds run side by side, `B`.
         backend: `numpy` (the reference), `numba` or `torch`.
         dtype: `float64`, or `float32` for speed; ignored where a packed bank brings its own.
-        threads: threads that share the worlds (`numba` only).
+        threads: threads that share the worlds, or a team that others use too (`numba` only).
         device: where torch computes.
 
     Raises:
@@ -60,7 +61,7 @@ class Simulator:
         *,
         backend: str = "numpy",
         dtype: str = "float64",
-        threads: int = 1,
+        threads: int | Team = 1,
         device: str = "cpu",
     ) -> None:
         if isinstance(scenarios, Scenario):
@@ -71,7 +72,9 @@ class Simulator:
         self.step_h, self.horizon = first.step_h, first.n_lookahead
         window = max(1, DEMAND_WINDOW_MINUTES // first.interval_minutes)
         lo, hi = first.peaker_window_local_hours
-        self.terms = StepTerms(first.step_h, first.n_steps, window, lo * 3600, hi * 3600, ROUNDING[self.bank.dtype])
+        self.terms = StepTerms(
+            first.step_h, first.n_steps, window, lo * 3600, hi * 3600, rounding_of(self.bank.days.demand_rate)
+        )
         self.money = money_terms(first.money)
         self._engine: Engine = make_engine(backend, self.bank, self.money, self.terms, threads, device)
         self._state = self._engine.prepare(blank_state(self.bank, n_worlds))
@@ -110,14 +113,19 @@ class Simulator:
         tallies = {t.name.lower(): float(self._state.tallies[world, t]) for t in Tally}
         return DayLedger(usd, tallies)
 
-    def snapshot(self) -> Snapshot:
-        """What a controller may know now: views of the running worlds (NumPy and compiled back ends)."""
+    def snapshot(self, ahead: int = 0) -> Snapshot:
+        """What a controller may know now: views of the running worlds (NumPy and compiled back ends).
+
+        Args:
+            ahead: 1 for what will be known when a step that still waits in a sweep (`Team.sweep`) has been made.
+        """
         # Operators only, so that the arrays may be torch's.
         state, days = self._state, self._engine.days
         if self._today is None:
             self._today = _today(days, state.day)
         today, row = self._today, self._today.row
-        step = state.step - 1 * (state.step >= self.n_steps)
+        step = state.step + ahead
+        step = step - 1 * (step >= self.n_steps)
         seconds = round(self.step_h * 3600)
         issue = today.issue
         if issue is None:

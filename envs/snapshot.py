@@ -151,6 +151,8 @@ class Snapshot:
     # One object for all snapshots whose arrays have the same types and layouts, None where nobody vouches for
     # that. It is no argument, so that a copy or a changed snapshot does not inherit it.
     layout: object = field(default=None, init=False, repr=False, compare=False)
+    # What `safety.survey` found out about the cars, so that it is found out once.
+    cars: Any = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def n_worlds(self) -> int:

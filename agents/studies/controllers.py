@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.physics.backends import ROUNDING, port_model
+from ...envs.physics.backends import port_model, rounding_of
 from ...envs.safety.car import car_model
 from ...envs.safety.projection import Projector
 from ...envs.snapshot import Snapshot
@@ -69,7 +69,7 @@ def reference(name: str) -> Choose:
 def cars_now(snapshot: Snapshot) -> CarNow:
     """Need, laxity and own floor of every car."""
     p, model, h = snapshot.ports, car_model("numpy"), snapshot.step_h
-    ceil_to_step, rounding = port_model("numpy").ceil_to_step, ROUNDING[str(p.soc.dtype)]
+    ceil_to_step, rounding = port_model("numpy").ceil_to_step, rounding_of(p.soc)
     known = np.isfinite(p.soc)
     with np.errstate(all="ignore"):
         soc = model.plan_soc(p.soc, known, p.need_kwh, p.capacity_kwh)

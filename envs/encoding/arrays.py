@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..physics.backends import ROUNDING, operations
+from ..physics.backends import operations, rounding_of
 from ..safety.car import car_model
 from ..safety.library import Library
 from ..snapshot import Snapshot
@@ -58,7 +58,7 @@ class ArrayCoder:
         export = car.can_export(
             allowed, soc, target, (steps - 1) * one * snapshot.step_h, snapshot.step_h, p.reserve_soc, p.min_soc,
             p.max_discharge_kw, p.min_discharge_kw, p.step_kw, eta_out, p.max_charge_kw, *curve,
-            ROUNDING["float64" if p.soc.dtype.itemsize == 8 else "float32"],
+            rounding_of(p.soc),
         )  # fmt: skip
         at = o.minimum(o.maximum(steps, 1), snapshot.horizon) - 1
         site, tariff = snapshot.port_site, s.tariff[snapshot.port_site]

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..physics.backends import ROUNDING
-from ..physics.engines import Team
+from ..physics.team import Team, team_of
+from ..safety.survey import survey
 from ..snapshot import Snapshot
 from .fields import CONTEXT_WIDTH, PORT_WIDTH
 
@@ -28,7 +28,7 @@ class Encoder(Protocol):
         ...
 
 
-def make_encoder(backend: str = "numpy", threads: int = 1) -> Encoder:
+def make_encoder(backend: str = "numpy", threads: int | Team = 1) -> Encoder:
     """The encoder of a back end: `numpy` (the reference), `numba` or `torch`.
 
     Raises:
@@ -63,11 +63,11 @@ class ArrayEncoder:
 class CompiledEncoder:
     """Numba loops over worlds; see `kernels`."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int | Team) -> None:
         from ..physics.compiling import Direct
         from . import kernels
 
-        self._encode, self._kernels, self._team = Direct(kernels.encode), kernels, Team(threads)
+        self._encode, self._kernels, self._team = Direct(kernels.encode), kernels, team_of(threads)
 
     def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
         b, n = snapshot.n_worlds, snapshot.n_ports
@@ -77,15 +77,14 @@ class CompiledEncoder:
         target = out
         usual = all(array.dtype == np.float32 and array.flags.c_contiguous for array in out)
         like = snapshot.layout if usual else None
-        rounding = ROUNDING[snapshot.ports.soc.dtype.char]
-
+        cars = survey(snapshot, self._team)
         tariffs = snapshot.context.import_price_now_usd_per_kwh.shape[1]
 
         def part(lo: int, hi: int) -> None:
             desk = self._kernels.desk(len(snapshot.sites.feeder), tariffs, snapshot.horizon)
             self._encode(
-                like, lo, hi, snapshot.ports, snapshot.port_site, snapshot.sites, snapshot.feeders, snapshot.context,
-                snapshot.step_h, snapshot.horizon, rounding, target.ports, target.context, target.mask, desk,
+                like, lo, hi, snapshot.ports, cars, snapshot.port_site, snapshot.sites, snapshot.feeders,
+                snapshot.context, snapshot.step_h, snapshot.horizon, target.ports, target.context, target.mask, desk,
             )  # fmt: skip
 
         self._team.share(part, b)

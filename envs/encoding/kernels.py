@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..physics.compiling import kernel
-from ..safety.car import car_model
 from .features import port_features as _port_features
 from .fields import (
     DAY_H,
@@ -21,9 +20,6 @@ from .fields import (
     RATE_SCALE,
 )
 
-_car = car_model("numba")
-plan_soc, plan_target, hours_to = _car.plan_soc, _car.plan_target, _car.hours_to
-can_charge, can_export = _car.can_charge, _car.can_export
 features = _port_features("numba")
 
 
@@ -53,6 +49,16 @@ def squash(x, scale):
 
 
 @kernel
+def longest_stay(b, ports, horizon):
+    """Steps of outlook that some car of the world stays for."""
+    steps = 0
+    for n in range(ports.plugged.shape[1]):
+        if ports.plugged[b, n]:
+            steps = max(steps, max(ports.steps_left[b, n], 1))
+    return min(steps, horizon)
+
+
+@kernel
 def price_tables(b, context, horizon, slots, cheapest, cheapest_at, best):
     """Running figures of each outlook: steps at or below the price now, cheapest so far and when, best export."""
     imports, exports = context.import_price_usd_per_kwh, context.export_price_usd_per_kwh
@@ -72,12 +78,12 @@ def price_tables(b, context, horizon, slots, cheapest, cheapest_at, best):
 
 
 @kernel
-def encode(lo, hi, ports, port_site, sites, feeders, context, step_h, horizon, rounding, out, around, mask, desk):
+def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, horizon, out, around, mask, desk):
     """Write the observations of worlds `lo .. hi` into `out` (B, N, K), `around` (B, M), `mask` (B, N)."""
     p, n_ports, site_cars = ports, port_site.shape[0], desk.site_cars
     slots, cheapest, cheapest_at, best = desk.slots, desk.cheapest, desk.cheapest_at, desk.best
     for b in range(lo, hi):
-        price_tables(b, context, horizon, slots, cheapest, cheapest_at, best)
+        price_tables(b, context, longest_stay(b, ports, horizon), slots, cheapest, cheapest_at, best)
         for i in range(site_cars.shape[0]):
             site_cars[i] = 0.0
         for n in range(n_ports):
@@ -93,29 +99,15 @@ def encode(lo, hi, ports, port_site, sites, feeders, context, step_h, horizon, r
             s = port_site[n]
             tariff = sites.tariff[s]
             known = p.soc[b, n] == p.soc[b, n]
-            capacity, power = p.capacity_kwh[b, n], p.max_charge_kw[b, n]
-            taper, accept = p.taper_soc[b, n], p.battery_accept_kw[b, n]
-            eta, loss = p.charge_efficiency[b, n], p.fixed_loss_kw[b, n]
-            soc = plan_soc(p.soc[b, n], known, p.need_kwh[b, n], capacity)
-            target = plan_target(p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n])
-            top = can_charge(p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], power)
-            need_h = hours_to(target, soc, power, capacity, taper, accept, eta, loss)
-            steps = p.steps_left[b, n]
-            allowed = known and p.export_consent[b, n] and steps > 0 and p.max_discharge_kw[b, n] > 0.0
-            export = 0.0
-            if allowed:
-                export = can_export(
-                    allowed, soc, target, (steps - 1) * step_h, step_h, p.reserve_soc[b, n], p.min_soc[b, n],
-                    p.max_discharge_kw[b, n], p.min_discharge_kw[b, n], p.step_kw[b, n],
-                    p.discharge_efficiency[b, n], power, capacity, taper, accept, eta, loss, rounding,
-                )  # fmt: skip
+            need_h, steps = cars.need_h[b, n], p.steps_left[b, n]
             at = min(max(steps, 1), horizon) - 1
             limit = sites.import_limit_kw
             load = sites.net_load_kw[b, s]
             last = p.last_setpoint_kw[b, n]
             values = features(
-                soc, known, target, need_h, steps * step_h, top, export, capacity, p.charge_limit_soc[b, n],
-                p.reserve_soc[b, n], p.min_soc[b, n], power, slots[tariff, at], need_h / step_h, at + 1.0,
+                cars.soc[b, n], known, cars.target_soc[b, n], need_h, steps * step_h, cars.take_kw[b, n],
+                cars.give_kw[b, n], p.capacity_kwh[b, n], p.charge_limit_soc[b, n], p.reserve_soc[b, n],
+                p.min_soc[b, n], p.max_charge_kw[b, n], slots[tariff, at], need_h / step_h, at + 1.0,
                 context.import_price_now_usd_per_kwh[b, tariff], cheapest[tariff, at],
                 cheapest_at[tariff, at] * step_h, context.export_price_now_usd_per_kwh[b, tariff], best[tariff, at],
                 0.0 if math.isnan(last) else last, limit.values[limit.row[b], s, limit.start[b]] - load, load,
@@ -193,18 +185,20 @@ def write_context(b, feeders, sites, context, step_h, horizon, plugged, needed, 
         around[b, at] = clip(room / cars, -2.0, 2.0)
         at += 1
     imports, exports = c.import_price_usd_per_kwh, c.export_price_usd_per_kwh
-    tariffs = imports.values.shape[1]
-    for i in range(1, OUTLOOK_HOURS):
-        h = min(i * per_hour, horizon - 1)
-        buy = sell = 0.0
-        for p in range(tariffs):
-            buy += imports.values[imports.row[b], p, imports.start[b] + h]
-            sell += exports.values[exports.row[b], p, exports.start[b] + h]
-        around[b, at + i] = squash(buy / tariffs, PRICE_SCALE)
-        around[b, at + OUTLOOK_HOURS + i] = squash(sell / tariffs, PRICE_SCALE)
-    buy = sell = 0.0
+    write_outlook(b, imports, c.import_price_now_usd_per_kwh, per_hour, horizon, around, at)
+    write_outlook(b, exports, c.export_price_now_usd_per_kwh, per_hour, horizon, around, at + OUTLOOK_HOURS)
+
+
+@kernel
+def write_outlook(b, prices, now, per_hour, horizon, around, at):
+    """Mean price over the tariffs, squashed, now and at each hour ahead."""
+    tariffs, row, start = prices.values.shape[1], prices.row[b], prices.start[b]
+    share = 1.0 / tariffs
+    for i in range(OUTLOOK_HOURS):
+        around[b, at + i] = 0.0
     for p in range(tariffs):
-        buy += c.import_price_now_usd_per_kwh[b, p]
-        sell += c.export_price_now_usd_per_kwh[b, p]
-    around[b, at] = squash(buy / tariffs, PRICE_SCALE)
-    around[b, at + OUTLOOK_HOURS] = squash(sell / tariffs, PRICE_SCALE)
+        around[b, at] += share * now[b, p]
+        for i in range(1, OUTLOOK_HOURS):
+            around[b, at + i] += share * prices.values[row, p, start + min(i * per_hour, horizon - 1)]
+    for i in range(OUTLOOK_HOURS):
+        around[b, at + i] = squash(around[b, at + i], PRICE_SCALE)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..safety.projection import Reserve
 from ..world.sources import ScenarioFiles
 from .days import Source, draw_day, open_days, reset_option
-from .fleet import ACCOUNTS, Fleet
+from .fleet import ACCOUNTS, Fleet, row_sums
 from .record import Recorder
 from .spaces import (
     RENDER_MODES,
@@ -155,7 +155,7 @@ class FleetEnv(gymnasium.Env[Obs, FloatArray]):
         done_step = self._fleet.step(shares)
         if self._recorder is not None:
             self._recorder.after(self._fleet.simulator, done_step.applied_kw)
-        net_cost = float(done_step.change_usd.sum(axis=1)[0])
+        net_cost = float(row_sums(done_step.change_usd)[0])
         info: dict[str, Any] = dict(zip(ACCOUNTS, done_step.change_usd[0].tolist(), strict=True))
         info["net_cost_usd"] = net_cost
         info["requested_kw"], info["applied_kw"] = done_step.requested_kw[0], done_step.applied_kw[0]
@@ -164,7 +164,7 @@ class FleetEnv(gymnasium.Env[Obs, FloatArray]):
         if terminated:
             self._running = False
             info["ledger"] = self.ledger()
-        return single(self._fleet.observe()), -net_cost, terminated, False, info
+        return single(done_step.observation), -net_cost, terminated, False, info
 
     def ledger(self) -> dict[str, float]:
         """The day's accounts and tallies so far, by name."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..action import requested_power
 from ..encoding import Observation, make_encoder
 from ..ledger import Account, Tally
+from ..physics.team import Team
 from ..safety.projection import Reserve, make_projector
 from ..simulator import Simulator
 from ..snapshot import Snapshot
@@ -38,6 +39,7 @@ class Step(NamedTuple):
     applied_kw: Array  # (B, N) what the projection let through
     clipped_kw: Array  # (B,) how hard it acted: the sum over ports of |applied - requested|
     done: Array  # (B,) settled at the end of the episode
+    observation: Observation  # after the step, of an ended episode its last
 
 
 def resolve_backend(backend: str) -> str:
@@ -71,9 +73,9 @@ class Fleet:
         self, n_worlds: int, *, backend: str = "auto", reserve: Reserve | None = None, threads: int = 1
     ) -> None:
         self.backend, self.n_worlds = resolve_backend(backend), n_worlds
-        self.reserve, self.threads = reserve, threads
-        self._encoder = make_encoder(self.backend, threads=threads)
-        self._projector = make_projector(self.backend, reserve, threads=threads)
+        self.reserve, self._team = reserve, Team(threads)
+        self._encoder = make_encoder(self.backend, threads=self._team)
+        self._projector = make_projector(self.backend, reserve, threads=self._team)
         self._snapshot: Snapshot | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class Fleet:
             "n_worlds": self.n_worlds,
             "backend": self.backend,
             "reserve": self.reserve,
-            "threads": self.threads,
+            "threads": self._team.threads,
         }
         return {"settings": kept, "running": running and (running.bank, running.state)}
 
@@ -98,7 +100,7 @@ class Fleet:
         """Play days of `bank` from now on; `start` them next."""
         current = getattr(self, "simulator", None)
         if current is None or current.bank is not bank:
-            self.simulator = Simulator(bank, self.n_worlds, backend=self.backend, threads=self.threads)
+            self.simulator = Simulator(bank, self.n_worlds, backend=self.backend, threads=self._team)
 
     def start(self, days: Sequence[int] | Array, worlds: Array | None = None) -> None:
         """Start `days[i]` in world `worlds[i]`, by default in all worlds."""
@@ -116,14 +118,18 @@ class Fleet:
         """Encode the present snapshot, into `out` where given, otherwise into fresh arrays."""
         return self._encoder.encode(self.snapshot, out)
 
-    def step(self, action: Array) -> Step:
-        """Turn shares (B, N) into power, project it and advance every world by one step."""
-        requested = requested_power(self.snapshot, action, self.backend, self.threads)
-        applied = self._projector.project(self.snapshot, requested).applied_kw
-        change = self.simulator.step(applied)
-        self._snapshot = None
-        clipped = np.abs(applied - requested).sum(axis=1)
-        return Step(np.array(change), requested, applied, clipped, self.simulator.done)
+    def step(self, action: Array, out: Observation | None = None) -> Step:
+        """Turn shares (B, N) into power, project it, advance every world by one step and look, into `out` if given."""
+        before = self.snapshot
+        with self._team.sweep(self.n_worlds):
+            requested = requested_power(before, action, self.backend, self._team)
+            applied = self._projector.project(before, requested).applied_kw
+            change = self.simulator.step(applied)
+            self._snapshot = self.simulator.snapshot(ahead=int(self._team.waiting))
+            observation = self._encoder.encode(self._snapshot, out)
+        moved = applied - requested
+        clipped = row_sums(np.abs(moved, out=moved))
+        return Step(np.array(change), requested, applied, clipped, self.simulator.done, observation)
 
     def ledgers(self, worlds: Array) -> dict[str, Array]:
         """Accounts, `net_cost_usd` and tallies so far of the given worlds, by name, each `(len(worlds),)`."""
@@ -132,6 +138,11 @@ class Fleet:
         columns = dict(zip(ACCOUNTS, usd.T, strict=True))
         columns["net_cost_usd"] = usd.sum(axis=1)
         return columns | dict(zip(TALLIES, tallies.T, strict=True))
+
+
+def row_sums(values: Array) -> Array:
+    """Sum of each row, several times faster than `sum(axis=1)` where rows are short."""
+    return np.asarray(np.einsum("br->b", values))
 
 
 def _write_over(target: Any, source: Any) -> None:

@@ -15,7 +15,7 @@ from ..encoding import Observation
 from ..safety.projection import Reserve
 from ..world.sources import ScenarioFiles
 from .days import FreshDays, Source, draw_day, open_days, reset_option
-from .fleet import ACCOUNTS, Fleet, Step, usable_cores
+from .fleet import ACCOUNTS, Fleet, Step, row_sums, usable_cores
 from .record import Recorder
 from .spaces import (
     RENDER_MODES,
@@ -142,17 +142,17 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         shares = batch_of_actions(actions, self.num_envs, self._days.n_ports)
         if self._recorder is not None:
             self._recorder.before(self._fleet.simulator)
-        played = self._fleet.step(shares)
+        played = self._fleet.step(shares, None if self.copy else self._buffer)
         if self._recorder is not None:
             self._recorder.after(self._fleet.simulator, played.applied_kw)
-        cost = played.change_usd.sum(axis=1)
+        cost = row_sums(played.change_usd)
         truncated = self._cut() & ~played.done
         ended = played.done | truncated
         infos = step_infos(played, cost)
-        if ended.any():
-            infos = self._autoreset(infos, ended, played.done)
-        else:
+        if not ended.any():
             infos |= _masks(infos, np.ones(self.num_envs, bool))
+            return as_dict(played.observation), -cost, played.done, truncated, infos
+        infos = self._autoreset(played, infos, ended)
         return self._observe(), -cost, played.done, truncated, infos
 
     def ledger(self, world: int) -> dict[str, float]:
@@ -172,16 +172,16 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         frames = [self.frame(world) for world in range(self.num_envs)]
         return None if self._recorder is None else tuple(f for f in frames if f is not None)
 
-    def _autoreset(self, infos: Infos, ended: Array, settled: Array) -> Infos:
+    def _autoreset(self, played: Step, infos: Infos, ended: Array) -> Infos:
         """Move what the ended worlds did to `final_obs` and `final_info`, and start new days in them."""
         worlds = np.flatnonzero(ended)
         final = _part(infos, ended)
-        if settled.any():
-            final["ledger"], final["_ledger"] = self._settled(settled), settled.copy()
-        last = self._fleet.observe()
+        if played.done.any():
+            final["ledger"], final["_ledger"] = self._settled(played.done), played.done.copy()
         final_obs = np.full(self.num_envs, None, object)
+        last = {name: values if self.copy else values.copy() for name, values in as_dict(played.observation).items()}
         for world in worlds:
-            final_obs[world] = {name: values[world] for name, values in as_dict(last).items()}
+            final_obs[world] = {name: values[world] for name, values in last.items()}
         days = self._draw(worlds)
         self._fleet.start(days, worlds)
         rest = _part(infos, ~ended) if not ended.all() else {}

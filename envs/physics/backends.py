@@ -16,14 +16,20 @@ import numpy as np
 from ..ledger import LedgerModel, make_ledger_model
 from .port import Operations, PortModel, make_port_model
 
-ROUNDING = {"float64": 1e-9, "float32": 1e-5, "d": 1e-9, "f": 1e-5}  # by name and by NumPy's type code
-"""Relative room in which a power counts as on its current step, by the precision that it was stored in."""
+ROUNDING = {8: 1e-9, 4: 1e-5}
+"""Relative room in which a power counts as on its current step, by the bytes of the numbers that it was stored in."""
+
+
+def rounding_of(array: Any) -> float:
+    """`ROUNDING` of what `array`, NumPy's or torch's, holds."""
+    return ROUNDING[array.dtype.itemsize]
 
 
 def numpy_operations() -> Operations:
     """NumPy's operations."""
     return Operations(
-        np.where, np.minimum, np.maximum, np.exp, np.log, np.sqrt, np.floor, float
+        np.where, np.minimum, np.maximum, lambda x: np.exp(-np.maximum(x, 0.0)), np.log,
+        lambda x: np.log(np.maximum(x, 1.0)), np.sqrt, np.floor, float,
     )  # fmt: skip
 
 
@@ -42,7 +48,8 @@ def torch_operations() -> Operations:
 
     return Operations(
         torch.where, bound("max", torch.minimum), bound("min", torch.maximum),
-        torch.exp, torch.log, torch.sqrt, torch.floor, float,
+        lambda x: torch.exp(-torch.clamp(x, min=0.0)), torch.log, lambda x: torch.log(torch.clamp(x, min=1.0)),
+        torch.sqrt, torch.floor, float,
     )  # fmt: skip
 
 
@@ -67,8 +74,16 @@ def scalar_operations() -> Operations:
     def maximum(a, b):  # type: ignore[no-untyped-def]
         return a if a > b else b
 
+    @numba.njit(inline="always")
+    def decay(x):  # type: ignore[no-untyped-def]
+        return math.exp(-x) if x > 0.0 else 1.0
+
+    @numba.njit(inline="always")
+    def log_above_one(x):  # type: ignore[no-untyped-def]
+        return math.log(x) if x > 1.0 else 0.0
+
     return Operations(
-        where, minimum, maximum, math.exp, math.log, math.sqrt, math.floor, float
+        where, minimum, maximum, decay, math.log, log_above_one, math.sqrt, math.floor, float
     )  # fmt: skip
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,12 +9,10 @@ import numpy as np
 from ..ledger import Account, MoneyTerms
 from ..world.bank import Bank, DayTable
 from .state import StepTerms, WorldState
+from .team import Team, team_of
 
 Array = Any
 """NumPy's, or torch's where the torch back end runs."""
-
-_MIN_WORLDS_PER_THREAD = 32
-"""Below it, handing work to a thread costs more than it saves."""
 
 
 class Engine(Protocol):
@@ -38,7 +33,9 @@ class Engine(Protocol):
         ...
 
 
-def make_engine(backend: str, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int, device: str) -> Engine:
+def make_engine(
+    backend: str, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int | Team, device: str
+) -> Engine:
     """The engine of `backend`.
 
     Raises:
@@ -56,14 +53,14 @@ def make_engine(backend: str, bank: Bank, money: MoneyTerms, terms: StepTerms, t
 class CompiledEngine:
     """Numba loops over worlds, in place; threads share the worlds (the loops release the GIL)."""
 
-    def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int) -> None:
+    def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int | Team) -> None:
         from .compiling import Direct
         from .kernels import advance, begin
 
         self._advance, self._begin = Direct(advance), begin
         self._bank, self._money, self._terms = bank, money, terms
         self.days = bank.days
-        self._team = Team(threads)
+        self._team = team_of(threads)
 
     def prepare(self, state: WorldState) -> WorldState:
         self._change = np.zeros((state.day.shape[0], len(Account)), self._bank.dtype)
@@ -82,29 +79,3 @@ class CompiledEngine:
 
         self._team.share(part, state.day.shape[0])
         return state, change
-
-
-class Team:
-    """A few threads that share a range of worlds; made afresh in a forked child, where threads do not survive."""
-
-    def __init__(self, threads: int) -> None:
-        self.threads = max(1, threads)
-        self._pool: ThreadPoolExecutor | None = None
-        self._pid = -1
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"threads": self.threads, "_pool": None, "_pid": -1}
-
-    def share(self, work: Any, count: int) -> None:
-        """Call `work(lo, hi)` over `count` items, in parallel where that pays."""
-        parts = min(self.threads, max(1, count // _MIN_WORLDS_PER_THREAD))
-        if parts == 1:
-            work(0, count)
-            return
-        if self._pool is None or self._pid != os.getpid():
-            self._pool, self._pid = ThreadPoolExecutor(self.threads - 1), os.getpid()
-        edges = [count * i // parts for i in range(parts + 1)]
-        waiting = [self._pool.submit(work, lo, hi) for lo, hi in pairwise(edges[1:])]
-        work(edges[0], edges[1])
-        for job in waiting:
-            job.result()

@@ -20,13 +20,18 @@ NEWTON_STEPS = 5
 
 
 class Operations(NamedTuple):
-    """Elementwise operations of one back end; `number` makes its literals."""
+    """Elementwise operations of one back end; `number` makes its literals.
+
+    Most cars are not in their taper, and a logarithm costs as much as the rest of a formula: the two that are mostly
+    trivial say so, and compiled scalars branch.
+    """
 
     where: Callable[..., Any]
     minimum: Callable[..., Any]
     maximum: Callable[..., Any]
-    exp: Callable[..., Any]
+    decay: Callable[..., Any]  # exp(-x) where x > 0, else 1
     log: Callable[..., Any]
+    log_above_one: Callable[..., Any]  # log(x) where x > 1, else 0
     sqrt: Callable[..., Any]
     floor: Callable[..., Any]
     number: Callable[[float], Any]
@@ -55,7 +60,7 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         compile_: applied to every function, `numba.njit` for the compiled back end.
     """
     where, minimum, maximum, floor = ops.where, ops.minimum, ops.maximum, ops.floor
-    exp, log, sqrt = ops.exp, ops.log, ops.sqrt
+    decay, log, log_above_one, sqrt = ops.decay, ops.log, ops.log_above_one, ops.sqrt
     zero, half, one, two, tiny = (ops.number(x) for x in (0.0, 0.5, 1.0, 2.0, 1e-12))
     two_thirds, full = ops.number(2.0 / 3.0), ops.number(FULL_SOC)
 
@@ -104,11 +109,11 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         straight = minimum(knee, stop_soc)
         to_straight = maximum(straight - soc, zero) * capacity_kwh / safe_kw
         bent = maximum(one - maximum(knee, soc), tiny) / maximum(one - stop_soc, tiny)
-        to_stop = to_straight + tau * log(maximum(bent, one))
+        to_stop = to_straight + tau * log_above_one(bent)
         on = where((soc < stop_soc) & (battery_kw > zero), minimum(hours, to_stop), zero)
         constant = minimum(to_straight, on)
         soc_bend = soc + battery_kw * constant / capacity_kwh
-        soc_end = one - (one - soc_bend) * exp(-(on - constant) / tau)
+        soc_end = one - (one - soc_bend) * decay((on - constant) / tau)
         soc_end = maximum(minimum(soc_end, stop_soc), soc)
         return soc_end, (capacity_kwh * (soc_end - soc) + fixed_loss_kw * on) / efficiency
 
@@ -126,15 +131,15 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         goal = minimum(target_soc, full)
         straight = maximum(minimum(knee, goal) - soc, zero) * capacity_kwh / maximum(battery_kw, tiny)
         bent = maximum(one - maximum(knee, soc), tiny) / (one - goal)
-        return straight + tau * log(maximum(bent, one))
+        return straight + tau * log_above_one(bent)
 
     @compile_
     def latest_start(target_soc, hours, battery_kw, knee, tau, capacity_kwh):
         """Least SoC from which full power reaches `target_soc` in `hours` (contracts 2, latest start)."""
         goal = minimum(target_soc, full)
         rest = one - goal
-        bend_h = tau * log(maximum((one - knee) / rest, one))
-        in_taper = one - rest * exp(minimum(hours, bend_h) / tau)
+        bend_h = tau * log_above_one((one - knee) / rest)
+        in_taper = one - maximum(one - knee, rest) * decay((bend_h - hours) / tau)
         return minimum(in_taper, goal) - battery_kw * maximum(hours - bend_h, zero) / capacity_kwh
 
     @compile_
@@ -157,15 +162,15 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         """
         tau = capacity_kwh * (one - taper_soc) / battery_accept_kw
         constant_kw = capacity_kwh * (goal_soc - soc) / hours
+        tapers = goal_soc > taper_start(constant_kw, battery_accept_kw, taper_soc)
         # Through the taper: solve for u, which is the ratio of the open SoC now to that at the taper's start.
         open_now = maximum(one - soc, tiny)
-        excess = maximum(log(maximum(one - goal_soc, tiny) / open_now) + hours / tau, zero)
+        excess = maximum(log(where(tapers, maximum(one - goal_soc, tiny) / open_now, one)) + hours / tau, zero)
         w = sqrt(two * excess) + two_thirds * excess
         for _ in range(NEWTON_STEPS):
-            w = w - (w - log(one + w) - excess) * (one + w) / maximum(w, tiny)
+            w = w - (w - log_above_one(one + w) - excess) * (one + w) / maximum(w, tiny)
             w = maximum(w, zero)
         bent_kw = capacity_kwh * open_now / (tau * (one + w))
-        tapers = goal_soc > taper_start(constant_kw, battery_accept_kw, taper_soc)
         battery_kw = where(tapers, bent_kw, constant_kw)
         power = minimum((battery_kw + fixed_loss_kw) / efficiency, max_charge_kw)
         return where(goal_soc > soc, power, zero)

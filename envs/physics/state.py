@@ -92,4 +92,4 @@ class StepTerms(NamedTuple):
     window_steps: int  # steps of a demand-charge window: 15 minutes, or one step of an hour
     peaker_from_s: float  # the evening peak, seconds of the local day
     peaker_to_s: float
-    rounding: float  # relative room of a stored power, see `backends.ROUNDING`
+    rounding: float  # relative room of a stored power, see `backends.rounding_of`

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..physics.backends import ROUNDING
+from ..physics.backends import rounding_of
 from ..physics.port import PortModel
 from ..snapshot import Snapshot
 from .car import CarModel
@@ -68,7 +68,7 @@ def make_tools(lib: Library, car: CarModel, port: PortModel, snapshot: Snapshot)
     feeder_of = snapshot.sites.feeder
     sites = lib.group(snapshot.port_site, len(feeder_of))
     feeders = lib.group(feeder_of[snapshot.port_site], snapshot.feeders.net_load_kw.shape[1])
-    rounding = ROUNDING["float64" if snapshot.ports.soc.dtype.itemsize == 8 else "float32"]
+    rounding = rounding_of(snapshot.ports.soc)
     return Tools(
         lib, car, port, sites, feeders, feeder_of, len(feeder_of) == 1, snapshot.step_h, snapshot.horizon, rounding
     )

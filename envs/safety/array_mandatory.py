@@ -6,8 +6,7 @@ from typing import Any
 
 from .array_fleet import Fleet, Tools
 from .array_level import TOLERANCE
-from .array_plan import fill, planned_now, power_at
-from .array_rooms import Rooms
+from .array_plan import power_at
 from .car import TINY_HOURS
 from .ranking import order_by, pick, unsorted
 from .reasons import Reason
@@ -35,9 +34,9 @@ def _mandatory(t: Tools, fleet: Fleet, progress: Any, why: Any) -> tuple[Any, An
     return must, why | (raised & ~f.below & ~own) * int(Reason.LOOK_AHEAD)
 
 
-def add_reserve(t: Tools, fleet: Fleet, need: Any, must: Any, why: Any, rooms: Rooms) -> tuple[Any, Any]:
-    """Raise the mandatory total to what the plan with margins says; `need` (B, N) is that after the exports."""
-    extra = planned_now(t, fleet, need, fill(t, fleet, need, rooms)) - must.sum(1)
+def add_reserve(t: Tools, fleet: Fleet, must: Any, why: Any, wary_kw: Any) -> tuple[Any, Any]:
+    """Raise the mandatory total to the `wary_kw` (B,) that the plan with margins says."""
+    extra = wary_kw - must.sum(1)
     must, why = t.lib.in_worlds(extra > TOLERANCE, lambda *part: _raise(t, *part), (must, why), fleet, must, why, extra)
     return must, why
 

@@ -29,7 +29,7 @@ def floors_of(t: Tools, fleet: Fleet, need: Any, rooms: Rooms) -> Any:
 def power_at(t: Tools, fleet: Fleet, need: Any) -> Any:
     """Set-point that each car takes at full power where `need` steps of it are missing to the target."""
     o, f = t.lib.ops, fleet
-    tapered = f.base + (f.power - f.base) * o.exp(f.rate * o.minimum(need - f.bend, 0.0))
+    tapered = f.base + (f.power - f.base) * o.decay(f.rate * (f.bend - need))
     return o.where(need >= f.bend, f.power, tapered)
 
 

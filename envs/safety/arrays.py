@@ -13,8 +13,9 @@ from ..snapshot import Snapshot
 from .array_exports import box, limit_exports, need_after_exports
 from .array_fleet import Fleet, Tools, gather, make_tools
 from .array_imports import economic_laxity, imports_fit, raise_to_mandatory, share_imports
+from .array_level import TOLERANCE
 from .array_mandatory import add_reserve, must_charge
-from .array_plan import fill, floors_of, latest_starts_fit, own_floors
+from .array_plan import fill, floors_of, latest_starts_fit, own_floors, planned_now
 from .array_refill import refill_exports
 from .array_rooms import Rooms, export_room_now, import_room_now, planned, rooms_ahead
 from .car import car_model
@@ -81,11 +82,13 @@ class ArrayProjector:
         )
         need = need_after_exports(t, fleet, want, 1.0) if bool(exporting.any()) else fleet.need
         has_margins = reserve.headroom_factor < 1.0 or reserve.expected_arrivals_factor > 0.0
-        plan = floors_of if has_margins else fill
-        (floors,) = t.lib.in_worlds(tight, lambda *part: (plan(t, *part),), (floors,), fleet, need, exact)
+        (floors,) = t.lib.in_worlds(tight, lambda *part: (fill(t, *part),), (floors,), fleet, need, wary)
+        if not has_margins:
+            return want, *must_charge(t, fleet, want, floors, why)
+        # What can wait under the margins can wait without them.
+        wary_kw = planned_now(t, fleet, need, floors)
+        due = tight & (wary_kw > TOLERANCE)
+        (floors,) = t.lib.in_worlds(due, lambda *part: (floors_of(t, *part),), (floors,), fleet, need, exact)
         must, why = must_charge(t, fleet, want, floors, why)
-        if has_margins:
-            must, why = t.lib.in_worlds(
-                tight, lambda *part: add_reserve(t, *part), (must, why), fleet, need, must, why, wary
-            )
+        must, why = t.lib.in_worlds(due, lambda *part: add_reserve(t, *part), (must, why), fleet, must, why, wary_kw)
         return want, must, why

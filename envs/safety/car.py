@@ -38,7 +38,7 @@ def make_car_model(
     ops: Operations, port: PortModel, compile_: Callable[..., Any] = lambda function: function
 ) -> CarModel:
     """Build the model for one back end."""
-    where, minimum, maximum, log = ops.where, ops.minimum, ops.maximum, ops.log
+    where, minimum, maximum, log_above_one = ops.where, ops.minimum, ops.maximum, ops.log_above_one
     zero, one, tiny_soc, tiny_h = (ops.number(x) for x in (0.0, 1.0, TINY_SOC, TINY_HOURS))
     full = ops.number(FULL_SOC)
     full_power, taper_start, time_to, latest_start = (
@@ -77,7 +77,7 @@ def make_car_model(
         knee = taper_start(battery_kw, accept_kw, taper_soc)
         tau = capacity_kwh * (one - taper_soc) / accept_kw
         goal = minimum(target_soc, full)
-        return where(goal > knee, tau * log(maximum((one - knee) / (one - goal), one)), zero)
+        return where(goal > knee, tau * log_above_one((one - knee) / (one - goal)), zero)
 
     @compile_
     def draw(soc, known, max_charge_kw, taper_soc, accept_kw, efficiency, loss_kw):

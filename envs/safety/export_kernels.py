@@ -7,7 +7,8 @@ import numpy as np
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
-from .plan_kernels import fill, latest_starts_fit, own_floors, planned_now
+from .fit_kernels import latest_starts_fit, own_floors
+from .plan_kernels import fill, planned_now
 from .reasons import Reason
 
 hours_after_export = car_model("numba").hours_after_export
@@ -66,13 +67,8 @@ def need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, sca
 
 
 @kernel
-def refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room, headroom, arrivals):
-    """kW that the plan with margins lacks now after `scale` of the wished exports; floors are left in `cars.now`."""
-    need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need)
-    if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
-        own_floors(m, cars)
-    else:
-        fill(b, m, cars, limits, headroom, arrivals)
+def lacking(m, cars, want, scale, now_room):
+    """kW that the plan in `cars.now` lacks; infinite where a car that wants to export is due itself."""
     strain = max(planned_now(m, cars) - now_room, 0.0)
     for i in range(m):
         if scale > 0.0 and want[i] < 0.0 and cars.now[i] > REFILL_ROUNDING:
@@ -83,13 +79,27 @@ def refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, scale, n
 
 
 @kernel
+def refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room, headroom, arrivals):
+    """kW that the plan with margins lacks now after `scale` of the wished exports; floors are left in `cars.now`."""
+    need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need)
+    if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
+        own_floors(m, cars)
+    else:
+        fill(b, m, cars, limits, headroom, arrivals)
+    return lacking(m, cars, want, scale, now_room)
+
+
+@kernel
 def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals):
-    """Cut the exports to what can be refilled under the shared limits: none where the plan lacks room without them."""
-    strain = refill_strain(
-        b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need, now_room, headroom, arrivals
-    )
+    """Cut the exports to what can be refilled under the shared limits: none where the plan lacks room without them.
+
+    `cars.need` is what the cars need after all they wish to export, which the latest starts do not fit. Returns
+    whether `cars.now` has yet to be planned for what is left of the exports.
+    """
+    fill(b, m, cars, limits, headroom, arrivals)
+    strain = lacking(m, cars, want, 1.0, now_room)
     if strain <= STRAIN_ROUNDING_KW:
-        return
+        return False
     least = refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, 0.0, need, now_room, headroom, arrivals)
     wished = False
     for i in range(m):
@@ -98,7 +108,7 @@ def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, ne
             why[i] |= REFILL
         wished = wished or want[i] < 0.0
     if not wished:
-        return
+        return False
     # Without the cars that are due, all of it may do after all.
     share = 1.0 if strain == np.inf else 0.5
     lo, hi = 0.0, 2.0 * share
@@ -111,9 +121,10 @@ def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, ne
         else:
             hi = share
         if lo >= 1.0:
-            return
+            return False
         share = 0.5 * (lo + hi)
     for i in range(m):
         if want[i] < 0.0:
             want[i] = -export_on_step(b, cars.port[i], ports, -want[i] * lo, limits.rounding)
             why[i] |= REFILL
+    return True

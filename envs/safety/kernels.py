@@ -12,15 +12,15 @@ from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
 from .export_kernels import export_on_step, limit_exports, need_after_exports, refill_exports
+from .fit_kernels import latest_starts_fit, own_floors
 from .import_kernels import economic_laxity, imports_fit, order_by, share_imports
-from .plan_kernels import TOLERANCE, fill, latest_starts_fit, own_floors, planned_now, power_at
+from .plan_kernels import TOLERANCE, fill, planned_now, power_at, sort_by_departure
 from .reasons import Reason
 
 Array = NDArray[Any]
 
 _car, _port = car_model("numba"), port_model("numba")
-plan_soc, plan_target, hours_to, can_charge = _car.plan_soc, _car.plan_target, _car.hours_to, _car.can_charge
-taper_hours, can_export, mandatory, ceil_to_step = _car.taper_hours, _car.can_export, _car.mandatory, _port.ceil_to_step
+taper_hours, mandatory, ceil_to_step = _car.taper_hours, _car.mandatory, _port.ceil_to_step
 
 NOT_FINITE, BOX, NO_EXPORT, RESERVE = (
     int(r) for r in (Reason.NOT_FINITE, Reason.BOX, Reason.NO_EXPORT, Reason.RESERVE)
@@ -54,28 +54,23 @@ def desk(n: int, sites: int, feeders: int, tariffs: int, horizon: int) -> Desk:
 
 
 @kernel
-def gather(b, ports, port_site, limits, step_h, cars, soc, target, top):
+def gather(b, ports, view, port_site, limits, step_h, cars, soc, target, top):
     """Compress the plugged-in cars of world `b` and plan-ready quantities; returns how many they are."""
     m = 0
     p = ports
     for n in range(port_site.shape[0]):
         if not p.plugged[b, n]:
             continue
-        known = p.soc[b, n] == p.soc[b, n]
-        soc[m] = plan_soc(p.soc[b, n], known, p.need_kwh[b, n], p.capacity_kwh[b, n])
-        target[m] = plan_target(p.soc[b, n], known, p.target_soc[b, n], p.charge_limit_soc[b, n], p.min_soc[b, n])
-        top[m] = can_charge(p.soc[b, n], known, p.need_kwh[b, n], p.charge_limit_soc[b, n], p.max_charge_kw[b, n])
+        soc[m] = view.soc[b, n]
+        target[m] = view.target_soc[b, n]
+        top[m] = view.take_kw[b, n]
         cars.port[m] = n
         cars.site[m] = port_site[n]
         cars.feeder[m] = limits.site_feeder[port_site[n]]
         cars.left[m] = max(p.steps_left[b, n], 1)
         loss = p.fixed_loss_kw[b, n]
         cars.power[m] = min(p.max_charge_kw[b, n], (p.battery_accept_kw[b, n] + loss) / p.charge_efficiency[b, n])
-        hours = hours_to(
-            target[m], soc[m], p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n],
-            p.battery_accept_kw[b, n], p.charge_efficiency[b, n], p.fixed_loss_kw[b, n],
-        )  # fmt: skip
-        cars.need[m] = hours / step_h if top[m] > 0.0 else 0.0
+        cars.need[m] = view.need_h[b, n] / step_h if top[m] > 0.0 else 0.0
         # What no plan can serve any more is not planned: the car leaves that much higher up in its taper.
         missed = max(cars.need[m] - cars.left[m], 0.0)
         cars.need[m] -= missed
@@ -102,7 +97,7 @@ def note_tapers(b, m, ports, step_h, cars, target):
 
 
 @kernel
-def box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, why):
+def box(b, m, ports, view, limits, cars, top, requested, want, why):
     """The wish of each car: finite, within what the port can take, and give without breaking a promise."""
     p = ports
     for i in range(m):
@@ -127,12 +122,7 @@ def box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, wh
             continue
         known = p.soc[b, n] == p.soc[b, n]
         allowed = known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
-        most = can_export(
-            allowed, soc[i], target[i], (cars.left[i] - 1) * step_h, step_h, p.reserve_soc[b, n], p.min_soc[b, n],
-            p.max_discharge_kw[b, n], p.min_discharge_kw[b, n], p.step_kw[b, n], p.discharge_efficiency[b, n],
-            p.max_charge_kw[b, n], p.capacity_kwh[b, n], p.taper_soc[b, n], p.battery_accept_kw[b, n],
-            p.charge_efficiency[b, n], p.fixed_loss_kw[b, n], limits.rounding,
-        )  # fmt: skip
+        most = view.give_kw[b, n]
         want[i] = -export_on_step(b, n, p, min(-wish, most), limits.rounding)
         if not allowed:
             why[i] |= NO_EXPORT
@@ -168,13 +158,11 @@ def must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want,
 
 
 @kernel
-def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order, key, need, why):
-    """Raise the mandatory total to what the plan with margins says, least laxity first."""
-    planned = 0.0
+def add_reserve(b, m, ports, cars, limits, wary_kw, top, must, order, key, need, why):
+    """Raise the mandatory total to the `wary_kw` that the plan with margins says, least laxity first."""
+    extra = wary_kw
     for i in range(m):
-        planned += must[i]
-    fill(b, m, cars, limits, headroom, arrivals)
-    extra = planned_now(m, cars) - planned
+        extra -= must[i]
     if extra <= TOLERANCE:
         return
     for i in range(m):
@@ -201,7 +189,7 @@ def add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, order,
 
 @kernel
 def project(
-    lo, hi, ports, port_site, sites, feeders, limits, prices, price_now, step_h, headroom, arrivals, requested,
+    lo, hi, ports, view, port_site, sites, feeders, limits, prices, price_now, step_h, headroom, arrivals, requested,
     applied, reasons, cars, desk,
 ):  # fmt: skip
     """Project the requests of worlds `lo .. hi`; writes `applied` and `reasons` (B, N)."""
@@ -219,8 +207,8 @@ def project(
     for b in range(lo, hi):
         applied[b, :] = 0.0
         reasons[b, :] = 0
-        m = gather(b, ports, port_site, limits, step_h, cars, soc, target, top)
-        box(b, m, ports, limits, cars, soc, target, top, step_h, requested, want, why)
+        m = gather(b, ports, view, port_site, limits, step_h, cars, soc, target, top)
+        box(b, m, ports, view, limits, cars, top, requested, want, why)
         exporting = False
         for i in range(m):
             need[i] = cars.need[i]
@@ -247,23 +235,27 @@ def project(
         if exporting:
             need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
         # With the margins first: where everybody can wait in spite of them, nothing else is needed.
-        relaxed = latest_starts_fit(b, m, cars, limits, headroom, arrivals)
-        if relaxed:
+        wary_kw = 0.0
+        if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
             own_floors(m, cars)
         else:
             note_tapers(b, m, ports, step_h, cars, target)
-            if exporting:
-                refill_exports(
-                    b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals
-                )  # fmt: skip
+            sort_by_departure(m, cars)
+            if not exporting or refill_exports(
+                b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals
+            ):  # fmt: skip
                 need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
-            if reserve and latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
-                own_floors(m, cars)
-            else:
-                fill(b, m, cars, limits, 1.0, 0.0)
+                fill(b, m, cars, limits, headroom, arrivals)
+            wary_kw = planned_now(m, cars)
+            # What can wait under the margins can wait without them.
+            if reserve and wary_kw > TOLERANCE:
+                if latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
+                    own_floors(m, cars)
+                else:
+                    fill(b, m, cars, limits, 1.0, 0.0)
         must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
-        if reserve and not relaxed:
-            add_reserve(b, m, ports, cars, limits, headroom, arrivals, top, must, desk.order, desk.key, need, why)
+        if reserve and wary_kw > TOLERANCE:
+            add_reserve(b, m, ports, cars, limits, wary_kw, top, must, desk.order, desk.key, need, why)
         for i in range(m):
             cars.need[i] = need[i]
             if want[i] < 0.0 and must[i] > 0.0:

@@ -20,28 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..physics.compiling import kernel
+from .room_kernels import feeder_room, site_room
 
 Array = NDArray[Any]
 
 TOLERANCE = 1e-9
 MAX_LEVEL_STEPS = 60
-
-
-class Limits(NamedTuple):
-    """The shared limits of all worlds, as the snapshot's outlooks."""
-
-    site_limit: Any
-    site_load: Any
-    feeder_limit: Any
-    feeder_load: Any
-    site_expected: Any  # (U, S, A, C) kW that expected arrivals will draw, by hour of issue and hour
-    feeder_expected: Any
-    expected_row: Any  # (B,)
-    expected_hour: Any  # (B,)
-    site_feeder: Any  # (S,)
-    horizon: int
-    steps_per_hour: float
-    rounding: float
 
 
 class Cars(NamedTuple):
@@ -67,6 +51,9 @@ class Cars(NamedTuple):
     site_count: Array
     feeder_sum: Array
     step_sum: Array
+    later: Array  # (N,) the cars by departure, last first
+    active: Array  # (N,) those that the step being planned can still serve
+    room: Array  # (H,) kW for the cars of the only site
 
 
 def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
@@ -74,103 +61,8 @@ def scratch(n: int, sites: int, feeders: int, horizon: int) -> Cars:
     whole = [np.zeros(n, np.int64) for _ in range(4)]
     floats = [np.zeros(n) for _ in range(10)]
     of_sites = [np.zeros(sites) for _ in range(3)]
-    return Cars._make([*whole, *floats, *of_sites, np.zeros(sites, np.int64), np.zeros(feeders), np.zeros(horizon + 2)])
-
-
-@kernel
-def room_of(b, g, h, limit, load, expected, limits, headroom, arrivals):
-    """kW that a site or feeder `g` can give its cars in step `h` from now; the margins are the reserve's."""
-    k = limit.start[b] + h
-    room = max(limit.values[limit.row[b], g, k] - load.values[load.row[b], g, k], 0.0) * headroom
-    if arrivals > 0.0 and expected.shape[3] > 0:
-        hour = min(limits.expected_hour[b], expected.shape[2] - 1)
-        ahead = limits.expected_hour[b] + int(h / limits.steps_per_hour)
-        if ahead < expected.shape[3]:
-            room -= arrivals * expected[limits.expected_row[b], g, hour, ahead]
-    return max(room, 0.0)
-
-
-@kernel
-def feeder_room(b, f, h, limits, headroom, arrivals):
-    """kW that feeder `f` can give its cars in step `h` from now."""
-    return room_of(
-        b, f, h, limits.feeder_limit, limits.feeder_load, limits.feeder_expected, limits, headroom, arrivals
-    )  # fmt: skip
-
-
-@kernel
-def site_room(b, s, h, limits, headroom, arrivals):
-    """kW that site `s` can give its cars in step `h` from now.
-
-    One site on its feeder: the lesser room of the two, and the feeder need not be looked at again.
-    """
-    room = room_of(b, s, h, limits.site_limit, limits.site_load, limits.site_expected, limits, headroom, arrivals)
-    if limits.site_feeder.shape[0] == 1:
-        room = min(room, feeder_room(b, limits.site_feeder[s], h, limits, headroom, arrivals))
-    return room
-
-
-@kernel
-def late_load(m, cars, group_of, group, horizon):
-    """Load of a group's cars per future step if each starts at its latest moment; returns the steps it spans."""
-    load = cars.step_sum
-    first, last = horizon, 0
-    for i in range(m):
-        if group_of[i] == group and cars.need[i] > 0.0:
-            first = min(first, max(int(np.floor(cars.left[i] - cars.need[i])), 1))
-            last = max(last, min(cars.left[i], horizon))
-    for h in range(first, last):
-        load[h] = 0.0
-    for i in range(m):
-        if group_of[i] != group or cars.need[i] <= 0.0:
-            continue
-        start = cars.left[i] - cars.need[i]
-        whole = int(np.ceil(start))
-        if 2 <= whole <= horizon:
-            load[whole - 1] += cars.power[i] * (whole - start)
-        for h in range(max(whole, 1), min(cars.left[i], horizon)):
-            load[h] += cars.power[i]
-    return first, last
-
-
-@kernel
-def alone_fits(b, i, cars, limits, headroom, arrivals):
-    """Whether the only car of a site can wait for its latest start: homes have one port."""
-    start = cars.left[i] - cars.need[i]
-    for h in range(max(int(np.floor(start)), 1), min(cars.left[i], limits.horizon)):
-        power = cars.power[i] * min(h + 1 - start, 1.0)
-        if power > site_room(b, cars.site[i], h, limits, headroom, arrivals) + TOLERANCE:
-            return False
-    return True
-
-
-@kernel
-def latest_starts_fit(b, m, cars, limits, headroom, arrivals):
-    """Whether everybody can wait for the own latest start: then these starts are the floors, exactly."""
-    for i in range(m):
-        cars.site_count[cars.site[i]] = 0
-    for i in range(m):
-        if cars.need[i] > 0.0:
-            cars.site_count[cars.site[i]] += 1
-    for i in range(m):
-        s = cars.site[i]
-        if cars.site_count[s] == 0 or cars.need[i] <= 0.0:
-            continue
-        if cars.site_count[s] == 1:
-            if not alone_fits(b, i, cars, limits, headroom, arrivals):
-                return False
-            continue
-        cars.site_count[s] = 0
-        first, last = late_load(m, cars, cars.site, s, limits.horizon)
-        for h in range(first, last):
-            if cars.step_sum[h] > site_room(b, s, h, limits, headroom, arrivals) + TOLERANCE:
-                return False
-    for f in range(cars.feeder_sum.shape[0] if limits.site_feeder.shape[0] > 1 else 0):
-        first, last = late_load(m, cars, cars.feeder, f, limits.horizon)
-        for h in range(first, last):
-            if cars.step_sum[h] > feeder_room(b, f, h, limits, headroom, arrivals) + TOLERANCE:
-                return False
-    return True
+    of_steps = [np.zeros(horizon + 2), *(np.zeros(n, np.int64) for _ in range(2)), np.zeros(horizon + 2)]
+    return Cars._make([*whole, *floats, *of_sites, np.zeros(sites, np.int64), np.zeros(feeders), *of_steps])
 
 
 @kernel
@@ -232,26 +124,81 @@ def level(m, cars, group_of, group, room, start):
 
 
 @kernel
+def sort_by_departure(m, cars):
+    """The order in which going backward in time meets the cars: for a site's plan, whatever its margins."""
+    for i in range(m):
+        at = i
+        while at > 0 and cars.left[cars.later[at - 1]] < cars.left[i]:
+            cars.later[at] = cars.later[at - 1]
+            at -= 1
+        cars.later[at] = i
+
+
+@kernel
+def common_level(count, cars, room, start):
+    """`level` of the active cars, by what they still need: the depot's case, worth its own loop."""
+    lo, hi = 0.0, 0.0
+    for a in range(count):
+        i = cars.active[a]
+        hi = max(hi, cars.now[i])
+        cars.limit[i] = cars.share[i]
+    at = start if lo < start < hi else lo
+    for _ in range(MAX_LEVEL_STEPS):
+        load, slope = 0.0, 0.0
+        for a in range(count):
+            i = cars.active[a]
+            above = cars.now[i] - at
+            load += cars.draw[i] * min(max(above, 0.0), cars.limit[i])
+            slope += cars.draw[i] if 0.0 < above < cars.limit[i] else 0.0
+        excess = load - room
+        if abs(excess) <= TOLERANCE:
+            break
+        if excess > 0.0:
+            lo = at
+        else:
+            hi = at
+        at = at + excess / slope if slope > 0.0 else 0.5 * (lo + hi)
+        if not (lo < at < hi):
+            at = 0.5 * (lo + hi)
+            if hi - lo < 1e-13:
+                break
+    for a in range(count):
+        i = cars.active[a]
+        cars.share[i] = min(max(cars.now[i] - at, 0.0), cars.limit[i])
+    return at
+
+
+@kernel
 def fill_one_site(b, m, cars, limits, headroom, arrivals, last):
-    """`fill` where all cars share one site: the depot's case, worth its own loop."""
-    s, at = cars.site[0], 0.0
+    """`fill` where all cars share one site, with the cars sorted by departure."""
+    s, at, count, come = cars.site[0], 0.0, 0, 0
     for h in range(last - 1, 0, -1):
-        load = 0.0
-        for i in range(m):
-            cars.share[i] = 0.0
-            if cars.left[i] > h and cars.now[i] > 0.0:
-                cars.share[i] = min(cars.now[i], 1.0)
-                cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
-                load += cars.draw[i] * cars.share[i]
-        if load <= 0.0:
+        while come < m and cars.left[cars.later[come]] > h:
+            if cars.now[cars.later[come]] > 0.0:
+                cars.active[count] = cars.later[come]
+                count += 1
+            come += 1
+        if count == 0:
+            if come == m:
+                break
             continue
+        load = 0.0
+        for a in range(count):
+            i = cars.active[a]
+            cars.share[i] = min(cars.now[i], 1.0)
+            cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
+            load += cars.draw[i] * cars.share[i]
         room = site_room(b, s, h, limits, headroom, arrivals)
         if load > room + TOLERANCE:
-            for i in range(m):
-                cars.key[i] = cars.now[i]
-            at = level(m, cars, cars.site, s, room, at)
-        for i in range(m):
+            at = common_level(count, cars, room, at)
+        kept = 0
+        for a in range(count):
+            i = cars.active[a]
             cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
+            if cars.now[i] > 0.0:
+                cars.active[kept] = i
+                kept += 1
+        count = kept
 
 
 @kernel
@@ -323,10 +270,3 @@ def fill(b, m, cars, limits, headroom, arrivals):
                 level(m, cars, cars.feeder, f, room, 0.0)
         for i in range(m):
             cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
-
-
-@kernel
-def own_floors(m, cars):
-    """Each car's own latest start, as if it were alone."""
-    for i in range(m):
-        cars.now[i] = max(cars.need[i] - (cars.left[i] - 1), 0.0)

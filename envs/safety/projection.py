@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics.backends import ROUNDING
-from ..physics.engines import Team
+from ..physics.backends import rounding_of
+from ..physics.team import Team, team_of
 from ..snapshot import Snapshot
+from .survey import survey
 
 Array = NDArray[Any]
 
@@ -58,7 +59,7 @@ class Projector(Protocol):
         ...
 
 
-def make_projector(backend: str = "numpy", reserve: Reserve | None = None, threads: int = 1) -> Projector:
+def make_projector(backend: str = "numpy", reserve: Reserve | None = None, threads: int | Team = 1) -> Projector:
     """The projection of a back end: `numpy` (the reference), `numba`, or `torch`.
 
     Raises:
@@ -109,34 +110,53 @@ def _expected_load(table_kwh: Array) -> Array:
     return load
 
 
+class RoomBounds:
+    """The least limit and the greatest loads of each site or feeder; computed once per set of tables."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind, self._tables, self._bounds = kind, (None, None, None), None
+
+    def of(self, group: Any, expected: Any) -> Any:
+        """The bounds of a `SiteColumns` or `FeederColumns` and of its expected load (U, G, A, C)."""
+        tables = (group.import_limit_kw.values, group.net_load_forecast_kw.values, expected)
+        if any(table is not known for table, known in zip(tables, self._tables, strict=True)):
+            self._tables = tables
+            self._bounds = self._kind(
+                tables[0].min(axis=2), tables[1].max(axis=2), tables[2].max(axis=(2, 3), initial=0.0)
+            )
+        return self._bounds
+
+
 class CompiledProjector:
     """Numba loops over worlds; see `kernels`."""
 
-    def __init__(self, reserve: Reserve, threads: int) -> None:
+    def __init__(self, reserve: Reserve, threads: int | Team) -> None:
         from ..physics.compiling import Direct
-        from . import kernels, plan_kernels
+        from . import kernels, plan_kernels, room_kernels
 
         self._project = Direct(kernels.project)
-        self._kernels, self._plan, self._limits = kernels, plan_kernels, plan_kernels.Limits
+        self._kernels, self._plan, self._limits = kernels, plan_kernels, room_kernels.Limits
         self._local = threading.local()
-        self._reserve, self._team, self._expected = reserve, Team(threads), ExpectedLoad()
+        self._reserve, self._team, self._expected = reserve, team_of(threads), ExpectedLoad()
+        self._site_bounds, self._feeder_bounds = RoomBounds(room_kernels.Bounds), RoomBounds(room_kernels.Bounds)
 
     def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
         requested = np.ascontiguousarray(requested_kw, snapshot.ports.soc.dtype)
         applied, reasons = np.empty_like(requested), np.empty(requested.shape, np.int64)
         s, f, c = snapshot.sites, snapshot.feeders, snapshot.context
         at_sites, at_feeders = self._expected.of(snapshot)
+        view = survey(snapshot, self._team)
         limits = self._limits(
             s.import_limit_kw, s.net_load_forecast_kw, f.import_limit_kw, f.net_load_forecast_kw, at_sites, at_feeders,
-            s.arrivals_row, s.arrivals_hour, s.feeder, snapshot.horizon, 1.0 / snapshot.step_h,
-            ROUNDING[requested.dtype.char],
+            s.arrivals_row, s.arrivals_hour, self._site_bounds.of(s, at_sites), self._feeder_bounds.of(f, at_feeders),
+            s.feeder, snapshot.horizon, snapshot.step_h, rounding_of(requested),
         )  # fmt: skip
         sites = SiteNow(s.feeder, s.tariff, s.net_load_kw, s.import_limit_kw, s.export_limit_kw)
 
         def part(lo: int, hi: int) -> None:
             cars, desk = self._scratch(snapshot)
             self._project(
-                snapshot.layout, lo, hi, snapshot.ports, snapshot.port_site, sites, f, limits,
+                snapshot.layout, lo, hi, snapshot.ports, view, snapshot.port_site, sites, f, limits,
                 c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh, snapshot.step_h,
                 self._reserve.headroom_factor, self._reserve.expected_arrivals_factor, requested, applied, reasons,
                 cars, desk,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..physics.backends import ROUNDING
+from ..physics.backends import rounding_of
 from ..snapshot import PortColumns, Snapshot
 from .car import car_model
 
@@ -43,7 +43,7 @@ def car_view(snapshot: Snapshot) -> CarView:
     willing = p.plugged & known & p.export_consent & (steps > 0)
     give = car.can_export(
         willing, soc, target, (steps - 1) * step_h, step_h, p.reserve_soc, p.min_soc, p.max_discharge_kw,
-        p.min_discharge_kw, p.step_kw, p.discharge_efficiency, *curve, ROUNDING[p.capacity_kwh.dtype.name],
+        p.min_discharge_kw, p.step_kw, p.discharge_efficiency, *curve, rounding_of(p.capacity_kwh),
     )  # fmt: skip
     steps = np.where(p.plugged, steps, 0)
     return CarView(need_h, steps, steps * step_h - need_h, np.where(p.plugged, take, 0.0), give)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ebbflow.envs.ledger import MAXIMA, Account, Tally
-from ebbflow.envs.physics.engines import Team
+from ebbflow.envs.physics.team import Team
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.world.bank import pack
 from ebbflow.envs.world.scenario import Scenario
