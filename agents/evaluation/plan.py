@@ -23,8 +23,8 @@ SPLITS = {"clean": f"{MISREPORT}=off", "misreport": f"{MISREPORT}=acn", "emergen
 
 EMERGENCY_USD_PER_KWH = 1.0
 DAYS = 200
-CHUNK_DAYS = 10
-"""Days of a task: few, so that a kill loses little, and enough to share the work of a step."""
+CHUNK_DAYS, CHUNK_PORT_DAYS = 10, 500
+"""Most days of a task, fewer in large fleets: few, so that a kill loses little, but enough to share a step's work."""
 
 EVERYTHING = "all"
 DEFAULT_POLICIES = (*RULES, "mpc")
@@ -54,7 +54,8 @@ class Plan:
 
     def _chunks(self) -> list[tuple[int, ...]]:
         numbers = [day.number for day in self.days]
-        return [tuple(numbers[at : at + CHUNK_DAYS]) for at in range(0, len(numbers), CHUNK_DAYS)]
+        size = min(CHUNK_DAYS, max(1, CHUNK_PORT_DAYS // self.drawn.scenarios[0].n_ports))
+        return [tuple(numbers[at : at + size]) for at in range(0, len(numbers), size)]
 
 
 def make_plan(

@@ -55,6 +55,11 @@ def test_every_day_is_in_one_task_of_each_controller() -> None:
         assert [len(task.numbers) for task in tasks] == [CHUNK_DAYS, CHUNK_DAYS, 1]
 
 
+def test_a_large_fleet_has_smaller_tasks() -> None:
+    tasks = plan_of(DayRequest("home-texas", ("ports=200",))).tasks()
+    assert {task.numbers for task in tasks} == {(0, 1), (2,)}
+
+
 def test_more_days_keep_the_tasks_of_fewer() -> None:
     few, many = plan_of(days=2 * CHUNK_DAYS), plan_of(days=3 * CHUNK_DAYS)
     kept = {Keys(few.request, few.drawn).of(task) for task in few.tasks()}
