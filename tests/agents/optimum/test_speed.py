@@ -1,0 +1,27 @@
+"""CPU time: 25 cars in half a second, 1,000 cars in half a minute with the bound's looseness stated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ebbflow.agents.optimum import solve_optimum
+from ebbflow.envs.world.build import build_scenario, load_settings
+
+PRESETS = ("depot-workplace", "home-california", "home-texas")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_25_cars(preset):
+    settings = load_settings(preset)
+    seconds = [solve_optimum(build_scenario(settings, seed=0, day=day)).solve_s for day in range(6)]
+    assert np.median(seconds) < 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("preset", "day"), [("depot-workplace", 2), ("home-california", 21), ("home-texas", 0)])
+def test_1000_cars(preset, day):
+    settings = load_settings(preset, ["ports=1000"])
+    found = solve_optimum(build_scenario(settings, seed=0, day=day))
+    assert found.solve_s < 60  # 30 on a quiet core
+    assert (found.plan_usd - found.bound_usd) < 1e-3 * abs(found.bound_usd)
