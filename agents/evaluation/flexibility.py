@@ -190,7 +190,7 @@ def _driven(ports: PortColumns, setpoint_kw: Array, step_h: float) -> tuple[Port
     p, port = filled(ports), port_model("numpy")
     setpoint = port.offered_power(
         setpoint_kw, p.max_charge_kw, p.max_discharge_kw, p.min_charge_kw, p.min_discharge_kw, p.step_kw,
-        ROUNDING["float64"],
+        ROUNDING[8],
     )  # fmt: skip
     soc, stop = planned_soc(p)
     curve = (p.capacity_kwh, p.taper_soc, p.battery_accept_kw, p.charge_efficiency, p.fixed_loss_kw, stop)
