@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.physics.backends import ROUNDING, port_model
+from ...envs.physics.backends import port_model, rounding_of
 from ...envs.world.bank import StayTable, pack
 from ...envs.world.scenario import Scenario
 
@@ -29,7 +29,7 @@ class Cars:
         """What the chargers make of set-points: clipped, on their current steps, below their minimum a pause."""
         s = self.stays
         limits = (s.max_charge_kw, s.max_discharge_kw, s.min_charge_kw, s.min_discharge_kw, s.step_kw)
-        return np.asarray(_PORT.offered_power(setpoint_kw, *(x[which] for x in limits), ROUNDING["float64"]))
+        return np.asarray(_PORT.offered_power(setpoint_kw, *(x[which] for x in limits), rounding_of(setpoint_kw)))
 
     def moved(self, which: Array, soc: Array, setpoint_kw: Array) -> tuple[Array, Array]:
         """SoC after a step under offered set-points, and the signed kWh at the grid."""

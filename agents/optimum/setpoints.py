@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.physics.backends import ROUNDING, port_model
+from ...envs.physics.backends import port_model, rounding_of
 from ...envs.world.scenario import Scenario
 from ..planning.plan import Plan
 from ..planning.problem import Problem
@@ -74,7 +74,7 @@ class _Follower:
         starts = given - before - 0.5 * least[order] <= wanted
         played = power.copy()
         played[order] = np.where(starts, least[order], 0.0)
-        return np.asarray(_PORT.floor_to_step(played, table.step_kw[row], ROUNDING["float64"]))
+        return np.asarray(_PORT.floor_to_step(played, table.step_kw[row], rounding_of(played)))
 
     def _due(self, step: int, stay: Array, soc: Array) -> Array:
         """Least power now from which full power still reaches what is due; rounded up."""
@@ -82,6 +82,6 @@ class _Follower:
         goal = s.needed_kwh[stay] / s.capacity_kwh[stay]
         after = self.cars.latest_start(row, goal, (s.to_step[stay] - step - 1) * self.cars.step_h)
         power = self.cars.power_to_reach(row, after, soc)
-        power = np.maximum(_PORT.ceil_to_step(power, table.step_kw[row], ROUNDING["float64"]), table.min_charge_kw[row])
+        power = np.maximum(_PORT.ceil_to_step(power, table.step_kw[row], rounding_of(power)), table.min_charge_kw[row])
         due = np.minimum(power, table.max_charge_kw[row])
         return np.where(np.minimum(after, goal) > soc + TINY_SOC, due, 0.0)
