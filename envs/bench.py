@@ -30,7 +30,7 @@ def simulate(
     runs: Annotated[int, typer.Option(min=1, help="Runs of each figure; the median counts.")] = 5,
     worlds: Annotated[int, typer.Option(min=1, help="Worlds of a batch.")] = 1024,
     threads: Annotated[int, typer.Option(min=0, help="Threads; 0: one for each usable core.")] = 0,
-    dtype: Annotated[str, typer.Option(help="Precision of the worlds: float32 as in training, or float64.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="Precision: float32, as in training, or float64.")] = "float32",
     ppo: Annotated[bool, typer.Option("--ppo", help="Time 100,000 steps of PPO as well.")] = False,
 ) -> None:
     """Measure how many environment steps a second the simulator makes."""
