@@ -62,6 +62,24 @@ def test_sells_dear_and_refills_cheap_above_its_reserve(world):
     assert found.bound_usd == pytest.approx(8 * 0.1 - 8 * 0.5 + 8 * WEAR)
 
 
+def test_a_car_below_its_reserve_charges_first_and_sells_down_to_it(world):
+    day = world([0], [5], price=[0.1, 0.1, 0.1, 0.5, 0.5], v2g=True)
+    dear = np.where(np.arange(day.import_price_usd_per_kwh.shape[1]) >= 3, 1.0, 0.0)[None]
+    day = with_stays(replace(day, export_price_usd_per_kwh=dear), soc_arrive=np.full(1, 0.25),
+                     target_soc=np.full(1, 0.25), charge_limit_soc=np.full(1, 0.7))  # fmt: skip
+    # From 10 kWh up to 28, then two full hours down to the reserve of 12, not back to 10.
+    assert solve_optimum(day).bound_usd == pytest.approx(18 * 0.1 - 16 * 1.0 + 16 * WEAR)
+
+
+def test_a_car_below_its_minimum_charges_at_once(world):
+    day = with_stays(world([1], [6], price=[0.9, 0.1]), min_soc=np.full(1, 0.2))
+    # From 0.1 to 0.2 of 40 kWh now, the other 4 of its 8 kWh when it is cheap.
+    assert solve_optimum(day).bound_usd == pytest.approx(4 * 0.9 + 4 * 0.1)
+    crowded = with_stays(world([1], [6], price=[0.9, 0.1], site_limit_kw=7.0), min_soc=np.full(1, 0.2))
+    # Where a full set-point does not fit, nothing is sure, and the bound leaves it free to wait.
+    assert solve_optimum(crowded).bound_usd == pytest.approx(8 * 0.1)
+
+
 def test_the_floor_of_an_event_is_settled_both_ways(world):
     base = replace(world([1], [2], price=[0.10, 0.13]), baseline_kw=np.zeros((1, 8)))
     # Paid only for less than nothing: charging inside costs no payment, and the event never pays.

@@ -14,8 +14,9 @@ PRESETS = ("depot-workplace", "home-california", "home-texas")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_25_cars(preset):
     settings = load_settings(preset)
-    seconds = [solve_optimum(build_scenario(settings, seed=0, day=day)).solve_s for day in range(6)]
-    assert np.median(seconds) < 0.25
+    # 11 and 24 are August days, on which the Californian homes need binaries.
+    seconds = [solve_optimum(build_scenario(settings, seed=0, day=day)).solve_s for day in (0, 1, 2, 11, 24)]
+    assert np.max(seconds) < 0.5
 
 
 @pytest.mark.slow
