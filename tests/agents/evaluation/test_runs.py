@@ -203,7 +203,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (tmp_path / "out.json").exists()
 
 
-def wait_for(condition: Any, seconds: float = 120) -> None:
+def wait_for(condition: Any, seconds: float = 400) -> None:
     deadline = time.perf_counter() + seconds
     while not condition():
         assert time.perf_counter() < deadline
