@@ -96,7 +96,7 @@ class Search:
     def _solve(self) -> Solution:
         solution, rounds = self.program.solve()
         self.rounds += rounds + 1
-        if not len(solution.x):
+        if not solution.found:
             raise RuntimeError(f"HiGHS found no plan: {solution.status}; a fleet can always pause, so this is a defect")
         return solution
 

@@ -12,11 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.gym.fleet import resolve_backend
-from ...envs.simulator import Simulator
 from ...envs.world.scenario import Scenario
 from ..planning.program import Program
 from .search import Found, Search
@@ -48,8 +46,6 @@ def solve_optimum(scenario: Scenario) -> Optimum:
         RuntimeError: the solver found no plan.
     """
     began = time.process_time()
-    if not len(scenario.stays):
-        return _without_cars(scenario)
     problem = problem_of(scenario)
     found = Search(Program(problem)).run()
     setpoint_kw = setpoints_of(scenario, problem, found.plan)
@@ -63,18 +59,6 @@ def solve_optimum(scenario: Scenario) -> Optimum:
         rounds=found.rounds,
         solve_s=time.process_time() - began,
     )
-
-
-def _without_cars(scenario: Scenario) -> Optimum:
-    """A day on which nothing can be decided costs what it costs: fixed charges, and a baseline that is paid for."""
-    began, simulator = time.process_time(), Simulator(scenario, backend=resolve_backend("auto"))
-    pause = np.zeros((scenario.n_steps, scenario.n_ports))
-    simulator.reset()
-    for setpoint_kw in pause:
-        simulator.step(setpoint_kw[None])
-    accounts = simulator.ledger().usd
-    cost = accounts.pop("net_cost_usd")
-    return Optimum(cost, cost, accounts, pause, "lp", "no cars", 0, time.process_time() - began)
 
 
 def _kind(found: Found) -> str:

@@ -46,7 +46,7 @@ class Blocks:
             found = self._solve(cost, columns, rows, site)
             bound += max(found.bound_usd - float(proof.on_columns[columns].sum() + proof.on_rows[rows].sum()), 0.0)
             iterations += found.iterations
-            x[columns] = found.x[: int(columns.sum())] if len(found.x) else x[columns]
+            x[columns] = found.x[: int(columns.sum())] if found.found else x[columns]
             status = status if found.status == status else found.status
         cost_usd = self.solution.objective_usd + float(self.cost @ (x - self.solution.x))
         return Solution(status, x, bound, cost_usd, iterations, proof)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .columns import NONE
 from .constraints import of_cells
+from .cuts import value
 from .layout import Layout, least_price
 from .problem import Problem
 from .rows import Row, RowList, Rows
@@ -37,7 +38,7 @@ class Choices(NamedTuple):
 def taken_both(problem: Problem, layout: Layout, x: Array) -> Choices:
     """Where `x` gains by taking both."""
     here = (problem.stays.site[layout.stay], layout.step)
-    charge, discharge = (np.where(column != NONE, x[column], 0.0) for column in (layout.charge, layout.discharge))
+    charge, discharge = value(x, layout.charge), value(x, layout.discharge)
     return Choices(
         *_meters(problem, layout, x, here, charge - discharge), *_cars(problem, layout, here, charge, discharge)
     )
@@ -47,7 +48,7 @@ def _meters(problem: Problem, layout: Layout, x: Array, here: tuple[Array, Array
     s = problem.sites
     net = s.net_load_kw.copy()
     np.add.at(net, here, power)
-    export = np.where(layout.export != NONE, x[layout.export], 0.0)
+    export = value(x, layout.export)
     both = np.where(layout.export != NONE, np.minimum(export, net + export), 0.0)
     gain = s.export_price_usd_per_kwh - s.import_price_usd_per_kwh
     usd = problem.step_h * np.maximum(gain, 0.0) * np.maximum(both, 0.0)

@@ -34,7 +34,7 @@ def violated(problem: Problem, layout: Layout, x: Array, tolerances: Tolerances)
 
 def value(x: Array, column: Array, absent: Array | float = 0.0) -> Array:
     """Values of columns, `absent` where there is none."""
-    return np.where(column != NONE, x[column], absent)
+    return np.where(column != NONE, x[column] if len(x) else absent, absent)
 
 
 def energy_before(problem: Problem, layout: Layout, x: Array) -> Array:

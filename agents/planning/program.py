@@ -75,7 +75,7 @@ class Program:
     def solve(self, rounds: int = ROUNDS) -> tuple[Solution, int]:
         """Solve, adding violated rows for at most so many rounds; the solution with constants, and the rounds made."""
         solution, made = self.highs.solve(), 0
-        while made < rounds and len(solution.x):
+        while made < rounds and solution.found:
             missing = violated(self.parts.problem, self.parts.layout, solution.x, self.tolerances)
             if len(missing) == 0:
                 break

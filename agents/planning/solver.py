@@ -64,6 +64,11 @@ class Solution:
     iterations: int
     proof: DualBound  # of the rows' duals; with binaries it says nothing
 
+    @property
+    def found(self) -> bool:
+        """Whether `x` is a plan, if not of the best ones."""
+        return bool(np.isfinite(self.objective_usd))
+
     def plus(self, constant_usd: float) -> Solution:
         """With a constant added to what it costs."""
         return replace(self, bound_usd=self.bound_usd + constant_usd, objective_usd=self.objective_usd + constant_usd)
@@ -128,16 +133,21 @@ class Highs:
         self.rows = self.rows.joined(rows)
 
     def solve(self) -> Solution:
-        """Solve, a linear programme from the present basis where there is one."""
+        """Solve, a linear programme from the present basis where there is one; nothing to decide costs nothing."""
+        if not len(self.cost):
+            return Solution("Optimal", self.cost, 0.0, 0.0, 0, dual_bound(*self._all(), np.zeros(len(self.rows))))
         self._must(self._highs.run(), "the run")
         found, info = self._highs.getSolution(), self._highs.getInfo()
         status = self._highs.modelStatusToString(self._highs.getModelStatus())
         x = np.asarray(found.col_value) if found.value_valid else np.zeros(0)
-        cost = float(self.cost @ x) if len(x) else np.inf
+        cost = float(self.cost @ x) if found.value_valid else np.inf
         dual = np.asarray(found.row_dual) if found.dual_valid else np.zeros(len(self.rows))
-        proof = dual_bound(self.cost, self.lower, self.upper, self.rows, dual)
+        proof = dual_bound(*self._all(), dual)
         bound = float(info.mip_dual_bound) if self._binaries else proof.usd
         return Solution(status, x, bound, cost, int(info.simplex_iteration_count), proof)
+
+    def _all(self) -> tuple[Array, Array, Array, Rows]:
+        return self.cost, self.lower, self.upper, self.rows
 
     def _must(self, status: Any, what: str) -> None:
         if status == self._highspy.HighsStatus.kError:

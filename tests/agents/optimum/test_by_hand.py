@@ -133,3 +133,12 @@ def test_a_stay_beyond_the_end_is_worth_its_energy(world):
     found = solve_optimum(day)
     assert found.accounts_usd["end_value_usd"] == pytest.approx(-found.accounts_usd["energy_import_usd"])
     assert found.bound_usd == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_day_without_cars_costs_what_it_costs(world):
+    day = replace(world([1], [4]), fixed_usd_per_day=np.full(1, 3.0), baseline_kw=np.full((1, 8), 2.0))
+    stays = replace(day.stays, **{name: values[:0] for name, values in vars(day.stays).items()})
+    found = solve_optimum(replace(day, stays=stays, events=event(0, 2, 0.5)))
+    # Eight hours of a fixed day, and a baseline of 4 kWh that nobody draws.
+    assert found.bound_usd == pytest.approx(3.0 * 8 / 24 - 4 * 0.5)
+    assert not found.setpoint_kw.any()
