@@ -96,7 +96,10 @@ def expected_blocks(snapshot: Snapshot, world: int, steps: int, groups: Groups, 
     per_hour = round(1.0 / snapshot.step_h)
     passed = int(snapshot.context.seconds_of_day[world]) % 3600 // round(3600 * snapshot.step_h)
     came, leaves = np.arange(hour, table.shape[1]), np.arange(hour, table.shape[2])
-    kwh = np.tensordot(groups.members, table[:, hour:, hour:], 1) * arrivals.factor
+    # A home whose car is here waits for no other.
+    taken = np.bincount(snapshot.port_site, snapshot.ports.plugged[world], len(sites.feeder)) > 0
+    waiting = np.where(groups.pooled[:, None], groups.members * ~taken, groups.members)
+    kwh = np.tensordot(waiting, table[:, hour:, hour:], 1) * arrivals.factor
     # Of the running hour only what is left of it, and nobody leaves before it has come.
     kwh[:, 0] *= 1.0 - passed / per_hour
     arrive = (came - hour + 0.5) * per_hour - passed

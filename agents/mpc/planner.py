@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from ..planning.payments import Side, line_costs
 from ..planning.problem import Problem
 from ..planning.program import Parts
 from ..planning.solver import Solution
-from .warm import DUAL, Basis, WarmHighs
+from .warm import DUAL, PRIMAL, Basis, WarmHighs
 
 Array = NDArray[Any]
 
@@ -25,7 +26,11 @@ ROUNDS = 2
 
 TOLERANCES = Tolerances(energy_kwh=0.01, share=1e-3)
 
+MOST_OPEN = 2
+"""Events whose payment is tried both ways, each for itself."""
+
 FULL = 1.0 - 1e-6
+"""Of what a car can draw: who is to draw this much is offered all."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Effort:
         time_limit_ms: milliseconds of the solver, for live use; None: no limit.
     """
 
-    iteration_limit: int = 20_000
+    iteration_limit: int = 50_000
     time_limit_ms: float | None = None
 
     def __post_init__(self) -> None:
@@ -76,8 +81,8 @@ class _Search:
     def __init__(self, problem: Problem, effort: Effort, basis: Basis | None) -> None:
         self.parts = parts = Parts.of(problem)
         self.iterations, self._effort = 0, effort
-        layout, self._sides = parts.layout, _optimistic(parts.payments.sides())
-        cost, _ = line_costs(parts.costs, parts.payments, self._sides)
+        layout, self._ways = parts.layout, _ways(parts.payments.sides())
+        cost, _ = line_costs(parts.costs, parts.payments, self._ways[0])
         self._highs = WarmHighs(cost, layout.lower, layout.upper, parts.rows, simplex_strategy=DUAL)
         if effort.time_limit_ms is not None:
             self._highs.set(time_limit=effort.time_limit_ms / 1000.0)  # HiGHS adds its runs up
@@ -88,32 +93,37 @@ class _Search:
         return self._highs.basis(self.parts.layout.keys)
 
     def best(self) -> Array | None:
-        """The best plan, with the payments of events as they are: where one would be below 0, none is tried too."""
-        found = self._solve()
-        if found is None:
-            return None
-        plan = self.parts.plan(found)
-        below = [i for i, kwh in enumerate(plan.performance_kwh) if kwh < 0 and self._sides[i] is Side.PAID]
-        if not below:
-            return found
-        sides = tuple(Side.UNPAID if i in below else side for i, side in enumerate(self._sides))
-        self._highs.price(line_costs(self.parts.costs, self.parts.payments, sides)[0])
-        other = self._solve()
-        if other is None:
-            return None
-        return other if self.parts.plan(other).cost_usd < plan.cost_usd else found
+        """The plan that costs least by what the programme really pays; None where the effort did not suffice for any.
+
+        A payment floored at 0 is no line: a plan is sought for each side of the floor.
+        """
+        best = self._solve()
+        if best is None or len(self._ways) == 1:
+            return best
+        least_usd = self.parts.plan(best).cost_usd
+        for way in self._ways[1:]:
+            self._highs.price(line_costs(self.parts.costs, self.parts.payments, way)[0])
+            self._highs.set(simplex_strategy=PRIMAL)  # the basis stays feasible
+            found = self._solve()
+            if found is None:
+                break
+            cost_usd = self.parts.plan(found).cost_usd
+            if cost_usd < least_usd:
+                best, least_usd = found, cost_usd
+        return best
 
     def _solve(self) -> Array | None:
         """Solve, adding what is violated; None where the effort does not suffice."""
+        solution = self._run()
         for _ in range(ROUNDS):
-            solution = self._run()
             if solution is None:
                 return None
             missing = violated(self.parts.problem, self.parts.layout, solution.x, TOLERANCES)
             if len(missing) == 0:
-                return solution.x
+                break
             self._highs.add(missing)
-        solution = self._run()
+            self._highs.set(simplex_strategy=DUAL)  # the basis breaks the new rows alone
+            solution = self._run()
         return None if solution is None else solution.x
 
     def _run(self) -> Solution | None:
@@ -122,15 +132,19 @@ class _Search:
             return None
         self._highs.set(simplex_iteration_limit=left)
         solution = self._highs.solve()
-        # What rows or prices change is a matter for the dual.
-        self._highs.set(simplex_strategy=DUAL)
         self.iterations += solution.iterations
         return solution if solution.status == OPTIMAL else None
 
 
-def _optimistic(sides: tuple[Side, ...]) -> tuple[Side, ...]:
-    """Where it is open whether an event pays, a line that never pays too much."""
-    return tuple(Side.PAID if side is Side.OPEN else side for side in sides)
+def _ways(sides: tuple[Side, ...]) -> list[tuple[Side, ...]]:
+    """The events' payments as lines that never pay too much: each open one paid or not, or all of many alike."""
+    open_ones = [i for i, side in enumerate(sides) if side is Side.OPEN]
+    repeat = len(open_ones) if len(open_ones) <= MOST_OPEN else 1
+    ways = []
+    for chosen in itertools.product((Side.PAID, Side.UNPAID), repeat=repeat):
+        of_event = dict(zip(open_ones, itertools.cycle(chosen), strict=False))
+        ways.append(tuple(of_event.get(i, side) for i, side in enumerate(sides)))
+    return ways
 
 
 def _first_step(problem: Problem, parts: Parts, x: Array) -> Array:
