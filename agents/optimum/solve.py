@@ -14,7 +14,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ...envs.gym.fleet import resolve_backend
 from ...envs.world.scenario import Scenario
 from ..planning.program import Program
 from .search import Found, Search
