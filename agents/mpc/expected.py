@@ -170,12 +170,12 @@ def expected_stays(
         end_usd_per_kwh=nothing,
         end_from_kwh=nothing,
         end_to_kwh=nothing,
+        at_once_kwh=nothing,
     )
 
 
 def joined(one: PlanStays, other: PlanStays) -> PlanStays:
-    """The stays of both, with the columns that both have."""
-    pairs = {f.name: (getattr(one, f.name), getattr(other, f.name)) for f in fields(PlanStays)}
+    """The stays of both."""
     return PlanStays(
-        **{name: np.concatenate(pair) for name, pair in pairs.items() if all(part is not None for part in pair)}
+        **{f.name: np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(PlanStays)}
     )
