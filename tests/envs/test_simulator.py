@@ -247,3 +247,17 @@ def test_a_day_without_emission_data_spoils_no_later_day(backend: str) -> None:
             simulator.step(row)
         assert np.isnan(simulator.ledger().tallies["co2_kg"]) == missing
         assert np.isfinite(simulator.ledger().net_cost_usd)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "torch"])
+def test_a_day_to_which_nobody_comes_costs_nothing_but_what_is_fixed(backend: str) -> None:
+    day = random_scenario(np.random.default_rng(3), Stress())
+    none = dataclasses.replace(day.stays, **{f.name: getattr(day.stays, f.name)[:0] for f in dataclasses.fields(Stays)})
+    simulator = Simulator(dataclasses.replace(day, stays=none), backend=backend)
+    simulator.reset()
+    for _ in range(simulator.n_steps):
+        setpoints = np.full((1, simulator.n_ports), 5.0)
+        simulator.step(tensor(setpoints) if backend == "torch" else setpoints)
+    ledger = simulator.ledger()
+    assert ledger.tallies["kwh_in"] == 0.0 and ledger.tallies["stays"] == 0.0
+    assert ledger.usd["energy_import_usd"] == 0.0 and ledger.usd["unserved_usd"] == 0.0
