@@ -40,7 +40,7 @@ class Assumptions:
         arrivals: how expected arrivals are planned for.
         typical_peak_factor: how many times the typical peak the floor of the peak is. The typical peak is a level
             that leaves out each car's own power limit, and which nobody reaches who does not know the day.
-        carbon_usd_per_kg: price of emissions.
+        carbon_usd_per_kg: price of emissions; where there are no data of them they are taken as 0.
     """
 
     arrivals: Arrivals = field(default_factory=Arrivals)
@@ -102,11 +102,9 @@ class Knowledge:
 
         rate, peak = np.asarray(sites.demand_rate_usd_per_kw[world]), np.asarray(sites.peak_kw[world])
         drift = DRIFT_USD_PER_KWH * np.arange(self._steps)
-        drawn = (
-            self._window_done(world)
-            * self._snapshot.step_h
-            * np.maximum(np.asarray(sites.net_load_kw[world]) + self._drawn_kw(world), 0.0)
-        )
+        # Of the running clock window nothing but the last step is told: the steps before it are taken to be like it.
+        load = np.maximum(np.asarray(sites.net_load_kw[world]) + self._drawn_kw(world), 0.0)
+        drawn = self._window_done(world) * self._snapshot.step_h * load
         return site_of_group, PlanSites(
             feeder=np.asarray(sites.feeder)[every],
             net_load_kw=extended(series.site_load_kw, 0.0),
@@ -143,7 +141,7 @@ class Knowledge:
     def _carbon(self, series: Series) -> Array:
         if self._assumptions.carbon_usd_per_kg == 0:
             return np.zeros(self._steps)
-        return np.asarray(self._assumptions.carbon_usd_per_kg * series.emissions_kg_per_kwh)
+        return np.asarray(self._assumptions.carbon_usd_per_kg * np.nan_to_num(series.emissions_kg_per_kwh))
 
 
 def _events(snapshot: Snapshot, world: int, steps: int, drawn_kw: Array, series: Series) -> PlanEvents:

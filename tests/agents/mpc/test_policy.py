@@ -104,6 +104,19 @@ def test_an_event_that_pays_too_little_is_ignored_as_its_payment_has_a_floor(
     assert cost_of(scenario)["net_cost_usd"] == pytest.approx(min(inside, outside), abs=1e-3)
 
 
+def test_a_price_of_carbon_moves_the_charging_into_the_clean_hours(world: MakeWorld) -> None:
+    emissions = np.array([0.5, 0.5, 0.5, 0.1, 0.1, *[0.5] * 11])
+    scenario = replace(world([2.0], [8]), emissions_kg_per_kwh=emissions, emissions_forecast_kg_per_kwh=emissions)
+    kg = {}
+    for price in (0.0, 0.2):
+        ran = run_days(scenario, Mpc(replace(ALONE, carbon_usd_per_kg=price)), reserve=NO_RESERVE)
+        kg[price] = ran.ledgers[0].tallies["co2_kg"]
+    assert kg[0.0] == pytest.approx(16 * 0.5)
+    assert kg[0.2] == pytest.approx(16 * 0.1)
+    without = Mpc(replace(ALONE, carbon_usd_per_kg=0.2))
+    assert cost_of(world([2.0], [8]), without)["energy_import_usd"] == pytest.approx(16 * 0.2)
+
+
 def test_without_effort_least_laxity_decides_and_is_counted() -> None:
     simulator = Simulator(list(draw_days(DayRequest("home-california", days=2)).scenarios), 2)
     simulator.reset()
