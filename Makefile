@@ -26,7 +26,7 @@ endef
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.sim ## a day of every preset under every rule: table, plots, next command
+demo: $(VENV)/.sim ## a day of every preset under every rule, then an evaluation with MPC and the optimum: tables, report
 	@$(DEMO)
 
 test: $(VENV)/.dev ## the fast tests

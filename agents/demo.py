@@ -1,4 +1,4 @@
-"""`make demo`: a day of every preset under every rule, with a table, pictures and what to type next."""
+"""`make demo`: a day of every preset under every rule, then days of one beside MPC and the optimum, with a report."""
 
 from __future__ import annotations
 
@@ -12,22 +12,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..configs.load import preset_names
 from .days import DayRequest, draw_days
+from .evaluation.command import evaluate_and_show
 from .plots import plot_day
 from .policy import Policy
 from .report import comparison_table, figures_by_policy, print_table
 from .run import RunResult, run_days
-from .simulation import choose_policies, say
+from .simulation import Outputs, choose_policies, say
 
 FOLDER = Path("runs/demo")
 DATE = "2026-07-15"
 """A Wednesday of summer, when tariffs are steep and the depot's transformer is hot."""
 
 PICTURED = ("uncontrolled", "cheapest_hours")
-NEXT = "ebbflow simulate {scenario} --policy cheapest_hours --policy least_laxity --days 30"
+EVALUATED, EVALUATED_DAYS = "home-california", 7
+NEXT = "ebbflow evaluate depot-workplace --policies cheapest_hours,mpc --out runs/depot --days 20"
 
 
-def main(folder: Path = FOLDER, presets: Sequence[str] = ()) -> int:
-    """Run the demo on `presets`, by default all; pictures go into `folder`. Returns the exit code."""
+def main(folder: Path = FOLDER, presets: Sequence[str] = (), evaluated_days: int = EVALUATED_DAYS) -> int:
+    """Run the demo, by default on all presets; pictures and report go into `folder`. Returns the exit code.
+
+    Args:
+        folder: where to write.
+        presets: of which a day is simulated.
+        evaluated_days: how many days are evaluated.
+    """
     console, began = Console(), time.perf_counter()
     names = list(presets) or preset_names("scenarios")
     policies = choose_policies((), True, seed=0)
@@ -46,8 +54,10 @@ def main(folder: Path = FOLDER, presets: Sequence[str] = ()) -> int:
         for run in results:
             if run.policy in PICTURED:
                 say(console, f"picture: {plot_day(run, folder / f'{name}-{run.policy}.png')}")
-    say(console, f"Took {time.perf_counter() - began:.0f} s. Type next:")
-    say(console, f"  {NEXT.format(scenario=names[0])}")
+    say(console, f"\n{evaluated_days} days of {EVALUATED} under every rule, MPC and the optimum:")
+    evaluate_and_show(Outputs(folder / "evaluation"), EVALUATED, None, days=evaluated_days)
+    say(console, f"The demo took {time.perf_counter() - began:.0f} s. Type next:")
+    say(console, f"  {NEXT}")
     return 0
 
 
