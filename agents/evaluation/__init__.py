@@ -1,7 +1,7 @@
 """Evaluation: every controller on the same days, beside charging at once and the perfect-foresight optimum."""
 
-from .bound import BoundBeatenError
+from .bound import BoundBeatenError, NeglectPaysError
 from .result import EvaluationResult
 from .runs import evaluate
 
-__all__ = ["BoundBeatenError", "EvaluationResult", "evaluate"]
+__all__ = ["BoundBeatenError", "EvaluationResult", "NeglectPaysError", "evaluate"]

@@ -75,7 +75,7 @@ def remarks(result: EvaluationResult) -> list[str]:
     bound, replayed = (result.headline[OPTIMUM][figure] for figure in ("net_cost_usd", REPLAYED_COST))
     if bound is not None and replayed is not None:
         lines.append(f"gap between the bound and its replay: {replayed - bound:.2f} $")
-    return [*lines, *_behind(result), *_raw_not_last(result)]
+    return [*lines, *_behind(result)]
 
 
 def _behind(result: EvaluationResult) -> list[str]:
@@ -90,18 +90,6 @@ def _behind(result: EvaluationResult) -> list[str]:
             numbers = ", ".join(str(day.number) for day in days[:10]) + (", ..." if len(days) > 10 else "")
             lines.append(f"mpc costs more than {policy.name} on {len(days)} of {len(result.days)} days: {numbers}")
     return lines
-
-
-def _raw_not_last(result: EvaluationResult) -> list[str]:
-    """A raw reference that costs no more than a controller: then neglect would pay."""
-    cost = {name: figures["net_cost_usd"] or 0.0 for name, figures in result.headline.items()}
-    raw = [policy.name for policy in result.policies if policy.raw]
-    dearest = max((cost[name], name) for name in result.names if name not in raw)
-    return [
-        f"WARNING: {name}, which runs without projection, costs no more than {dearest[1]}: neglect pays on these days"
-        for name in raw
-        if cost[name] <= dearest[0]
-    ]
 
 
 def warnings(result: EvaluationResult) -> list[str]:

@@ -13,7 +13,7 @@ from ...envs.world.sources import ScenarioFiles
 from ..days import DayRequest, provenance
 from ..report import machine
 from ..run import RunResult
-from .bound import BoundCheck
+from .bound import BoundCheck, check_references_last
 from .engines import find_engine, run_all
 from .keys import Keys
 from .plan import Plan, make_plan
@@ -69,6 +69,7 @@ def evaluate(
         FileNotFoundError: there is no such file.
         ValueError: unknown scenario, setting, split, policy or engine, or no day of that split.
         BoundBeatenError: a controller costs less than the optimum on some day; names both.
+        NeglectPaysError: a raw reference costs less in sum than a controller; what was found is written and kept.
     """
     find_engine(engine)
     request = DayRequest(scenario, tuple(overrides), seed, first_day, 1, drawn_from, files)
@@ -81,6 +82,7 @@ def evaluate(
         from .outputs import write_outputs
 
         write_outputs(result, folder, recorded)
+    check_references_last(result)
     return result
 
 

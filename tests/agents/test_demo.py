@@ -22,7 +22,8 @@ def test_demo_ends_with_table_pictures_and_the_next_command(
     pictures = [Path(line.removeprefix("picture: ")) for line in shown.splitlines() if "picture: " in line]
     assert len(pictures) == 2
     assert all(picture.stat().st_size > 20_000 for picture in pictures)
-    assert "\nmpc " in shown and "\noptimum " in shown
+    assert "\nmpc " in shown
+    assert "\noptimum " in shown
     assert Path(next(line for line in shown.splitlines() if "report: " in line).removeprefix("report: ")).exists()
     command = shown.splitlines()[-1].split()
     assert command[0] == "ebbflow"

@@ -1,16 +1,19 @@
-"""The hard check: a controller below the bound by more than the tolerance stops the evaluation."""
+"""The hard checks: a controller below the bound on a day, and a raw reference below a controller in sum."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbflow.agents.evaluation.bound import BoundBeatenError, BoundCheck
+from ebbflow.agents.evaluation.bound import BoundBeatenError, BoundCheck, NeglectPaysError, check_references_last
 from ebbflow.agents.evaluation.result import EvaluatedDay
 from ebbflow.envs.simulator import DayLedger
+
+from .hand_made import MakeWorld, make_evaluated
 
 DAYS = [EvaluatedDay(number, date(2026, 3, number), 0.3, False, f"day {number}") for number in (4, 5)]
 
@@ -56,3 +59,13 @@ def test_either_may_come_first() -> None:
     check.add({"rule": costs(10.0)}, [5])
     with pytest.raises(BoundBeatenError, match="day 4"):
         check.add({"rule": costs(9.0)}, [4])
+
+
+def test_neglect_that_pays_is_an_error_that_keeps_the_result(world: MakeWorld) -> None:
+    result = make_evaluated(world).result
+    check_references_last(result)
+    cheap = {**result.headline["do_nothing"], "net_cost_usd": -5.0}
+    gamed = replace(result, headline={**result.headline, "do_nothing": cheap})
+    with pytest.raises(NeglectPaysError, match=r"do_nothing, which runs without projection, costs -5\.00 \$") as caught:
+        check_references_last(gamed)
+    assert caught.value.result is gamed
