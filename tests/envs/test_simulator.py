@@ -259,5 +259,7 @@ def test_a_day_to_which_nobody_comes_costs_nothing_but_what_is_fixed(backend: st
         setpoints = np.full((1, simulator.n_ports), 5.0)
         simulator.step(tensor(setpoints) if backend == "torch" else setpoints)
     ledger = simulator.ledger()
-    assert ledger.tallies["kwh_in"] == 0.0 and ledger.tallies["stays"] == 0.0
-    assert ledger.usd["energy_import_usd"] == 0.0 and ledger.usd["unserved_usd"] == 0.0
+    assert ledger.tallies["kwh_in"] == 0.0
+    assert ledger.tallies["stays"] == 0.0
+    assert ledger.usd["energy_import_usd"] == 0.0
+    assert ledger.usd["unserved_usd"] == 0.0
