@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ledger import Account, MoneyTerms, Tally
-from ..world.bank import Bank, DayTable
+from ..world.bank import Bank, DayTable, StayTable
 from .array_bill import bill, dearest, in_peaker_window, pay_events
 from .array_stays import arrivals, next_arrival, settle, unplugged
 from .array_tools import Tools
@@ -24,7 +24,7 @@ class ArrayEngine:
 
     def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, backend: str, device: str) -> None:
         self._torch, self._device, self._dtype = backend == "torch", device, bank.dtype
-        self.days: DayTable = _mapped(bank.days, self._array)
+        self.days: DayTable = _mapped(_with_a_stay(bank.days), self._array)
         first = bank.first
         self._site_of = self._array(np.eye(first.n_sites, dtype=bank.dtype)[first.port_site])  # (N, S)
         feeder_of = self._array(np.eye(first.n_feeders, dtype=bank.dtype)[first.site_feeder])
@@ -165,6 +165,13 @@ class ArrayEngine:
         )
         state = state._replace(soc=after, dearest_usd_per_kwh=dearest(t, state), ports=ports)
         return state, (drawn - given) / h
+
+
+def _with_a_stay(days: DayTable) -> DayTable:
+    """The days with one row of stays at least: arrays look one up for every port, also where nobody ever comes."""
+    if len(days.stays.arrive_step):
+        return days
+    return days._replace(stays=StayTable(*(np.ones(1, column.dtype) for column in days.stays)))
 
 
 def _mapped(value: Any, array: Any) -> Any:

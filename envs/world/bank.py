@@ -183,8 +183,6 @@ def _stack_stays(scenarios: Sequence[Scenario], dtype: str) -> tuple[StayTable, 
     columns: dict[str, Array] = {}
     for name in StayTable._fields:
         column = np.concatenate([_column(s.stays, name) for s in scenarios])
-        # Array back ends look a row up for every port, also on days to which nobody comes.
-        column = column if len(column) else np.ones(1, column.dtype)
         kept = {"i": np.int64, "b": np.bool_}.get(column.dtype.kind, np.dtype(dtype))
         columns[name] = column.astype(kept)
     first_stay = np.zeros((len(scenarios), scenarios[0].n_ports + 1), np.int64)
