@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
 
@@ -45,7 +45,7 @@ def decide(snapshot: Snapshot, policy: Policy, rules: Policy, projector: Project
 
     Args:
         snapshot: what is known now.
-        policy: who decides.
+        policy: who decides; it sees the snapshot read-only, or it could get round the projection by changing it.
         rules: who decides where the policy fails; may be the policy itself, which is then asked once.
         projector: the projection with its limits and reserve.
         now_s: Unix seconds of the start of the step, one for all worlds or `(B,)`.
@@ -82,7 +82,7 @@ def _rules_request(snapshot: Snapshot, rules: Policy) -> Array:
 def _policy_request(snapshot: Snapshot, policy: Policy, fallback: Array) -> tuple[Array, str]:
     """The policy's request, or the rules' with the reason why."""
     try:
-        request = np.array(policy.act(snapshot), dtype=float)
+        request = np.array(policy.act(read_only(snapshot)), dtype=float)
         _check_shape(request, snapshot, policy)
     except Exception as error:
         return fallback, f"{policy.name}: {type(error).__name__}: {error}"
@@ -93,3 +93,16 @@ def _check_shape(request: Array, snapshot: Snapshot, policy: Policy) -> None:
     expected = (snapshot.n_worlds, snapshot.n_ports)
     if request.shape != expected:
         raise ValueError(f"policy {policy.name!r} answered in shape {request.shape}; it must be {expected}")
+
+
+def read_only(snapshot: Snapshot) -> Snapshot:
+    """The same snapshot in arrays that cannot be written to."""
+    return Snapshot(**{part.name: _locked(getattr(snapshot, part.name)) for part in fields(snapshot) if part.init})
+
+
+def _locked(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    return type(value)(*map(_locked, value)) if isinstance(value, tuple) else value

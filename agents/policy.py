@@ -53,11 +53,15 @@ def find_policy(name: str, others: Mapping[str, Callable[[], Policy]] | None = N
         others: makers of policies that are not registered, by name; the evaluator's raw references.
 
     Raises:
-        ValueError: no such policy (with the nearest valid name), or the class is no policy.
+        ValueError: no such policy (with the nearest valid name), or the class is no policy or cannot be made.
     """
     others = others or {}
     target = others[name] if name in others else _own_class(name) if ":" in name else _registered(name, others)
-    policy = target()
+    try:
+        policy = target()
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ValueError(f"policy {name!r} cannot be made without arguments: {why}") from error
     missing = [part for part in ("name", "reset", "act") if not hasattr(policy, part)]
     if missing:
         raise ValueError(f"policy {name!r} lacks {' and '.join(missing)}; see ebbflow.agents.policy.Policy")

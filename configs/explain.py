@@ -21,7 +21,7 @@ def explanation(error: BaseException) -> str | None:
         return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, ZoneInfoNotFoundError):
         return f"{error.args[0]}; check the name, or install the time zones: pip install tzdata"
-    if isinstance(error, ValueError):
+    if isinstance(error, (ValueError, ChildProcessError)):
         return str(error) or type(error).__name__
     return None
 

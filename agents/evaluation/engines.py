@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from ...configs.load import unknown_name
@@ -19,6 +20,11 @@ Engine = Callable[[Callable[[Any], Any], Sequence[Any], int], Generator[tuple[in
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 """Days fill the cores; threads inside a task would only fight for them."""
 
+DIED = (
+    "a worker process was killed or ended itself, most often for want of memory; finished tasks are kept: run it "
+    "again, with fewer --workers"
+)
+
 
 def run_all(
     engine: str, work: Callable[[Given], Found], tasks: Sequence[Given], workers: int
@@ -29,6 +35,7 @@ def run_all(
 
     Raises:
         ValueError: there is no such engine; and whatever `work` raises.
+        ChildProcessError: a process ended without a word.
         ModuleNotFoundError: the engine's extra is not installed.
     """
     find_engine(engine)
@@ -68,10 +75,12 @@ def processes(
         position = {pool.submit(work, task): at for at, task in enumerate(tasks)}
         for done in as_completed(position):
             yield position[done], done.result()
-    except BaseException:
+    except BaseException as error:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - ours_before:
             child.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise ChildProcessError(DIED) from error
         raise
     pool.shutdown()
 

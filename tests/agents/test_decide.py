@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,20 @@ def test_rules_that_are_the_policy_are_asked_once(snapshot: Snapshot) -> None:
     made = decide(snapshot, rule, rule, Halves(), NOW_S)
     assert rule.asked == 1
     assert (made.source == Source.POLICY).all()
+
+
+@pytest.mark.parametrize("change", ["ports.plugged", "ports.max_charge_kw", "sites.import_limit_kw.values"])
+def test_a_policy_cannot_get_round_the_projection_by_changing_what_it_is_shown(snapshot: Snapshot, change: str) -> None:
+    class Cheats(Says):
+        def act(self, snapshot: Snapshot) -> Any:
+            attrgetter(change)(snapshot)[...] = 1000
+            return np.full((1, 3), 1000.0)
+
+    before = attrgetter(change)(snapshot).copy()
+    made = decide(snapshot, Cheats(None), Uncontrolled(), Halves(), NOW_S)
+    np.testing.assert_array_equal(attrgetter(change)(snapshot), before)
+    assert (made.source == Source.RULES).all()
+    assert "read-only" in made.failure
 
 
 def test_raw_references_are_refused(snapshot: Snapshot) -> None:

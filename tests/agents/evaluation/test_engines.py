@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ebbflow.agents.evaluation.engines import find_engine, run_all
+from ebbflow.configs.explain import explanation
 
 TASKS = list(range(5))
 
@@ -22,6 +23,10 @@ def square(number: int) -> int:
     if number < 0:
         raise ValueError(f"{number} is negative")
     return number * number
+
+
+def end_the_process(number: int) -> int:
+    os._exit(number)
 
 
 def slow_square(number: int) -> int:
@@ -48,6 +53,12 @@ def test_an_error_in_a_task_is_raised_here_and_ends_the_pool(engine: str, worker
         list(found)
     if engine == "processes":
         assert not multiprocessing.active_children()
+
+
+def test_a_process_that_is_killed_is_told_of_in_a_sentence() -> None:
+    with pytest.raises(ChildProcessError, match="fewer --workers") as caught:
+        list(run_all("processes", end_the_process, [3, 3], 2))
+    assert explanation(caught.value) == str(caught.value)
 
 
 def test_who_stops_listening_stops_the_work() -> None:
