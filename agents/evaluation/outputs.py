@@ -31,20 +31,28 @@ COLUMNS = {
 def write_outputs(result: EvaluationResult, folder: Path, recorded: Recorded) -> list[Path]:
     """Write the days, the resolved settings, the JSON document and the report; returns their paths.
 
+    What an earlier evaluation wrote into the folder and this one did not is taken away, so that nothing there
+    contradicts the report.
+
     Args:
         result: of the evaluation.
         folder: is made where it is missing.
         recorded: days with their histories, for pictures and event reports.
     """
     from ...configs.dump import to_toml
-    from .report import write_report
+    from .report import EVENTS_FILE, FLEXIBILITY_FILE, PLOTS, write_report
 
     table = result.to_pandas().to_csv(index=False, lineterminator="\n")
     written = [write_text(table, folder / DAYS_FILE)]
     if result.settings is not None:
         written.append(write_text(to_toml(result.settings), folder / SETTINGS_FILE))
     written.append(write_text(result.to_json() + "\n", folder / JSON_FILE))
-    return written + write_report(result, folder, recorded.shown, recorded.events)
+    written += write_report(result, folder, recorded.shown, recorded.events)
+    tables = (folder / name for name in (SETTINGS_FILE, FLEXIBILITY_FILE, EVENTS_FILE))
+    pictures = (path for kind in ("day", "flexibility") for path in (folder / PLOTS).glob(f"{kind}-*.png"))
+    for path in {*tables, *pictures}.difference(written):
+        path.unlink(missing_ok=True)
+    return written
 
 
 def summary_table(title: str, by_policy: Mapping[str, Figures]) -> Table:

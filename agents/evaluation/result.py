@@ -165,6 +165,7 @@ class EvaluationResult:
         from ...configs.load import config_hash
 
         files = asdict(self.request.files) if self.request.files else {}
+        priced = files.get("prices") or files.get("export_prices")
         return {
             "scenario": self.scenario,
             "days": len(self.days),
@@ -174,7 +175,7 @@ class EvaluationResult:
             "drawn_from": self.request.split,
             "headline_days": len(self.headline_days()),
             "emergency_days": len(self.emergency_days()),
-            "price_days": len({day.date for day in self.days}) if files.get("prices") else None,
+            "price_days": len({day.date for day in self.days}) if priced else None,
             "clusters": len({day.cluster for day in self.days}),
             "ports": self.ports,
             "interval_minutes": self.interval_minutes,

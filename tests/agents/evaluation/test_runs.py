@@ -104,6 +104,17 @@ def test_the_written_settings_repeat_the_evaluation(small: EvaluationResult, tmp
     assert len((tmp_path / "days.csv").read_text().splitlines()) == 1 + 3 * len(small.names)
 
 
+def test_what_another_evaluation_left_in_the_folder_is_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "plots").mkdir()
+    stale = ["events.csv", "flexibility.csv", "plots/day-old.png", "plots/flexibility-old.png"]
+    mine = ["notes.csv", "plots/mine.png"]
+    for name in [*stale, *mine]:
+        (tmp_path / name).write_text("old")
+    again(days=1, out=tmp_path)
+    assert [name for name in stale if (tmp_path / name).exists()] == []
+    assert [name for name in mine if not (tmp_path / name).exists()] == []
+
+
 def test_a_policy_of_ones_own_that_fails_is_replaced_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_own(tmp_path, 0.0, monkeypatch)
     result = evaluate("home-texas", ["slow_policy:Slow"], days=2, overrides=SMALL, workers=2)
