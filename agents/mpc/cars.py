@@ -87,6 +87,7 @@ def present_stays(snapshot: Snapshot, world: int, steps: int, settling: Settling
         end_from_kwh=np.minimum(cars.soc, cars.target_soc) * capacity,
         end_to_kwh=cars.target_soc * capacity,
         at_once_kwh=np.where(cars.known, np.minimum(c["min_soc"], cars.target_soc), 0.0) * capacity,
+        at_once_kw=c["max_charge_kw"],
     )
 
 

@@ -171,6 +171,7 @@ def expected_stays(
         end_from_kwh=nothing,
         end_to_kwh=nothing,
         at_once_kwh=nothing,
+        at_once_kw=nothing,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.ledger import EARLY_PRICE_FACTOR
-from ...envs.physics.backends import ledger_model
+from ...envs.physics.backends import ledger_model, port_model, rounding_of
 from ...envs.physics.port import FULL_SOC
 from ...envs.simulator import DEMAND_WINDOW_MINUTES
 from ...envs.world.bank import DayTable, StayTable, pack
@@ -110,7 +110,14 @@ def _stays(scenario: Scenario, days: DayTable) -> PlanStays:
         end_from_kwh=np.minimum(s.soc_arrive, s.target_soc) * capacity,
         end_to_kwh=s.target_soc * capacity,
         at_once_kwh=np.where(s.soc_known, np.minimum(s.min_soc, np.minimum(s.stop_soc, FULL_SOC)), 0.0) * capacity,
+        at_once_kw=_full_offer_kw(s),
     )
+
+
+def _full_offer_kw(s: StayTable) -> Array:
+    """What the chargers make of their full set-point, which need not lie on one of their steps."""
+    limits = (s.max_charge_kw, s.max_discharge_kw, s.min_charge_kw, s.min_discharge_kw, s.step_kw)
+    return np.asarray(port_model("numpy").offered_power(s.max_charge_kw, *limits, rounding_of(s.max_charge_kw)))
 
 
 def _feasible_kwh(s: StayTable, to_step: Array, goes_on: Array, n_steps: int, step_h: float) -> Array:

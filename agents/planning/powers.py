@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .battery import Battery, full_power
+from .battery import Battery, battery_of, full_power
 from .problem import Problem
 
 Array = NDArray[Any]
@@ -83,7 +84,7 @@ def _has_floor(problem: Problem, battery: Battery, stay: Array, step: Array) -> 
     return np.asarray(np.maximum(reach, stays.start_kwh[stay]) > stays.export_floor_kwh[stay])
 
 
-def surely_kwh(problem: Problem, battery: Battery, rooms: Rooms, stay: Array, step: Array, first: Array) -> Array:
+def surely_kwh(problem: Problem, rooms: Rooms, stay: Array, step: Array, first: Array) -> Array:
     """Energy that the projection sees to, at the end of each pair of a stay and a step `(L,)`.
 
     A car below its minimum charges at once (contracts 5), and none exports below it. That is sure in steps where all
@@ -91,8 +92,9 @@ def surely_kwh(problem: Problem, battery: Battery, rooms: Rooms, stay: Array, st
     """
     stays = problem.stays
     level = stays.start_kwh[stay].astype(float)
-    if stays.at_once_kwh is None:
+    if stays.at_once_kwh is None or stays.at_once_kw is None:
         return level
+    battery = battery_of(replace(stays, max_charge_kw=stays.at_once_kw))
     fits, length = _all_fit(problem, rooms, stay, step), stays.to_step - stays.from_step
     low = np.flatnonzero((stays.at_once_kwh > stays.start_kwh) & (battery.full_kw > 0))
     now = stays.start_kwh[low].astype(float)

@@ -48,6 +48,7 @@ class PlanStays:
     end_from_kwh: Array  # level from which that worth counts
     end_to_kwh: Array  # level up to which it counts: the driver's target; not below `end_from_kwh`
     at_once_kwh: Array | None = None  # the projection charges it up to here at once (minimum SoC); None: no car
+    at_once_kw: Array | None = None  # set-point with which it does: the full one on the charger's steps; None: no car
 
     def __len__(self) -> int:
         return len(self.port)

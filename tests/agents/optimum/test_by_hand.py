@@ -78,6 +78,12 @@ def test_a_car_below_its_minimum_charges_at_once(world):
     crowded = with_stays(world([1], [6], price=[0.9, 0.1], site_limit_kw=7.0), min_soc=np.full(1, 0.2))
     # Where a full set-point does not fit, nothing is sure, and the bound leaves it free to wait.
     assert solve_optimum(crowded).bound_usd == pytest.approx(8 * 0.1)
+    # A charger of 8 kW in steps of 5 offers 5: of the 8 kWh up to the minimum 3 come an hour later.
+    stepped = with_stays(
+        day, soc_arrive=np.zeros(1), target_soc=np.full(1, 0.2), charge_limit_soc=np.full(1, 0.2),
+        step_kw=np.full(1, 5.0),
+    )  # fmt: skip
+    assert solve_optimum(stepped).bound_usd == pytest.approx(5 * 0.9 + 3 * 0.1)
 
 
 def test_the_floor_of_an_event_is_settled_both_ways(world):

@@ -34,7 +34,7 @@ def random_day(rng: np.random.Generator, **stress: Any) -> Scenario:
         kind["sites"] = 3
     day = random_scenario(rng, Stress(**kind))
     day = harsher(day, rng) if rng.random() < 0.6 else day
-    return _priced(_loaded(day, rng), rng)
+    return _off_steps(_priced(_loaded(day, rng), rng), rng)
 
 
 def _loaded(day: Scenario, rng: np.random.Generator) -> Scenario:
@@ -65,6 +65,22 @@ def _priced(day: Scenario, rng: np.random.Generator) -> Scenario:
     elif kind == "negative":
         buy, sell = buy - 0.3, sell - 0.3
     return dataclasses.replace(day, import_price_usd_per_kwh=buy, export_price_usd_per_kwh=sell)
+
+
+def _off_steps(day: Scenario, rng: np.random.Generator) -> Scenario:
+    """Some days have chargers whose full power lies between two of their steps, and cars that arrive nearly empty."""
+    if rng.random() < 0.5:
+        return day
+    s, count = day.stays, len(day.stays.port)
+    soc = np.where(rng.random(count) < 0.5, rng.uniform(0.0, 0.15, count), s.soc_arrive)
+    stays = dataclasses.replace(
+        s,
+        soc_arrive=soc,
+        asked_kwh=np.where(s.soc_known, s.capacity_kwh * (s.target_soc - soc), s.asked_kwh),
+        max_charge_kw=rng.uniform(1.6, 12.0, count),
+        step_kw=rng.choice([0.0, 0.24, 1.44, 2.5], count),
+    )
+    return dataclasses.replace(day, stays=stays)
 
 
 def random_requests(rng: np.random.Generator, day: Scenario, count: int) -> Array:
