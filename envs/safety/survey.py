@@ -37,7 +37,7 @@ def survey(snapshot: Snapshot, team: Team) -> CarNow:
     if snapshot.cars is None:
         shape = snapshot.ports.soc.shape
         numbers = [np.empty(shape) for _ in CarNow._fields[:-2]]
-        cars = CarNow(*numbers, np.empty(shape, np.int64), np.empty(shape[0], np.int64))
+        cars = CarNow._make([*numbers, np.empty(shape, np.int64), np.empty(shape[0], np.int64)])
         kernel, rounding = _kernel(), rounding_of(snapshot.ports.soc)
 
         def part(lo: int, hi: int) -> None:
