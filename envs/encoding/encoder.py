@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ class Encoder(Protocol):
     """Encodes snapshots."""
 
     def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
-        """Observation of `snapshot`, written into `out` where given."""
+        """Observation of `snapshot`, written into `out` (contiguous, float32) where given."""
         ...
 
 
@@ -65,27 +66,34 @@ class CompiledEncoder:
 
     def __init__(self, threads: int | Team) -> None:
         from ..physics.compiling import Direct
-        from . import kernels
+        from . import kernels, outlook_kernels
 
-        self._encode, self._kernels, self._team = Direct(kernels.encode), kernels, team_of(threads)
+        self._encode, self._desk, self._team = Direct(kernels.encode), outlook_kernels.desk, team_of(threads)
+        self._local = threading.local()
 
     def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
         b, n = snapshot.n_worlds, snapshot.n_ports
         if out is None:
             shapes = ((b, n, PORT_WIDTH), (b, CONTEXT_WIDTH), (b, n))
             out = Observation(*(np.empty(shape, np.float32) for shape in shapes))
-        target = out
-        usual = all(array.dtype == np.float32 and array.flags.c_contiguous for array in out)
-        like = snapshot.layout if usual else None
+        if any(array.dtype != np.float32 or not array.flags.c_contiguous for array in out):
+            raise ValueError("the observation to write into is not of contiguous float32 arrays; give none, and copy")
+        target, ports = out, out.ports.reshape(b, -1)
         cars = survey(snapshot, self._team)
         tariffs = snapshot.context.import_price_now_usd_per_kwh.shape[1]
 
         def part(lo: int, hi: int) -> None:
-            desk = self._kernels.desk(len(snapshot.sites.feeder), tariffs, snapshot.horizon)
+            desk = self._scratch(len(snapshot.sites.feeder), tariffs, snapshot.horizon)
             self._encode(
-                like, lo, hi, snapshot.ports, cars, snapshot.port_site, snapshot.sites, snapshot.feeders,
-                snapshot.context, snapshot.step_h, snapshot.horizon, target.ports, target.context, target.mask, desk,
+                snapshot.layout, lo, hi, snapshot.ports, cars, snapshot.port_site, snapshot.sites, snapshot.feeders,
+                snapshot.context, snapshot.step_h, snapshot.horizon, ports, target.context, target.mask, desk,
             )  # fmt: skip
 
         self._team.share(part, b)
         return target
+
+    def _scratch(self, *shape: int) -> Any:
+        """Scratch arrays of this thread, kept between calls for fleets of one shape."""
+        if getattr(self._local, "shape", None) != shape:
+            self._local.shape, self._local.desk = shape, self._desk(*shape)
+        return self._local.desk

@@ -15,7 +15,9 @@ def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda fu
     """Build the function for one back end."""
     where, minimum, maximum = ops.where, ops.minimum, ops.maximum
     zero, one, two, three, five, tiny = (ops.number(x) for x in (0.0, 1.0, 2.0, 3.0, 5.0, 1e-9))
-    day, energy, power, price = (ops.number(x) for x in (DAY_H, ENERGY_SCALE, POWER_SCALE, PRICE_SCALE))
+    price = ops.number(PRICE_SCALE)
+    # A product takes a fraction of a quotient's time, and there are two dozen of them.
+    per_day, per_energy, per_power = (ops.number(1.0 / x) for x in (DAY_H, ENERGY_SCALE, POWER_SCALE))
 
     @compile_
     def clip(x, low, high):
@@ -33,36 +35,36 @@ def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda fu
     ):  # fmt: skip
         """All features of a port, in the order of `PORT_FIELDS`; the caller writes zeros for empty ports."""
         need = clip(target - soc, zero, one)
-        cars = maximum(site_cars_kw, one)
+        per_site_kw, per_kw = one / maximum(site_cars_kw, one), one / maximum(max_charge_kw, one)
         limit = where(known, charge_limit, target)
         floor = maximum(reserve, min_soc)
-        left = maximum(slots_left, one)
+        per_slot = one / maximum(slots_left, one)
         return (
             clip(soc, zero, one),
             where(known, one, zero),
             need,
-            clip(need * capacity_kwh / energy, zero, two),
-            clip(need_h / day, zero, two),
-            clip(left_h / day, zero, two),
-            clip((left_h - need_h) / day, -two, two),
+            clip(need * capacity_kwh * per_energy, zero, two),
+            clip(need_h * per_day, zero, two),
+            clip(left_h * per_day, zero, two),
+            clip((left_h - need_h) * per_day, -two, two),
             clip(need_h / maximum(left_h, need_h + tiny), zero, one),
-            clip(top_kw / power, zero, five),
-            clip(export_kw / power, zero, five),
-            clip(capacity_kwh / energy, zero, three),
+            clip(top_kw * per_power, zero, five),
+            clip(export_kw * per_power, zero, five),
+            clip(capacity_kwh * per_energy, zero, three),
             clip(limit - soc, zero, one),
             where(known, clip(soc - floor, zero, one), zero),
-            clip(slots / left, zero, one),
-            clip((slots - slots_needed) / left, -two, one),
+            clip(slots * per_slot, zero, one),
+            clip((slots - slots_needed) * per_slot, -two, one),
             squash(price_now - cheapest, price),
             squash(best_export - price_now, price),
             squash(export_now - best_export, price),
-            clip(cheapest_h / day, zero, one),
+            clip(cheapest_h * per_day, zero, one),
             squash(price_now, price),
             squash(export_now, price),
-            clip(last_kw / maximum(max_charge_kw, one), -one, one),
-            clip(site_room_kw / cars, -two, two),
-            clip(site_load_kw / maximum(max_charge_kw, one), -two, two),
-            where(demand_rate > zero, clip(peak_room_kw / cars, -two, two), one),
+            clip(last_kw * per_kw, -one, one),
+            clip(site_room_kw * per_site_kw, -two, two),
+            clip(site_load_kw * per_kw, -two, two),
+            where(demand_rate > zero, clip(peak_room_kw * per_site_kw, -two, two), one),
             where(override > zero, one, zero),
         )
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..physics.compiling import kernel
 from .features import port_features as _port_features
@@ -15,27 +12,14 @@ from .fields import (
     EMISSION_SCALE,
     HEADROOM_EVERY_H,
     HEADROOM_POINTS,
-    OUTLOOK_HOURS,
-    PRICE_SCALE,
     RATE_SCALE,
 )
+from .outlook_kernels import find_outlook, squash, write_prices
 
 features = _port_features("numba")
 
-
-class Desk(NamedTuple):
-    """Scratch of the encoder: figures of each tariff's outlook (P, H), and full set-points by site (S,)."""
-
-    slots: Any
-    cheapest: Any
-    cheapest_at: Any
-    best: Any
-    site_cars: Any
-
-
-def desk(sites: int, tariffs: int, horizon: int) -> Desk:
-    """Fresh scratch arrays: a kernel allocates nothing."""
-    return Desk._make([*(np.zeros((tariffs, horizon)) for _ in range(4)), np.zeros(sites)])
+HEADROOM_AT = 15
+"""Where the headroom begins in the context, after the clock, the fleet and the events."""
 
 
 @kernel
@@ -44,57 +28,43 @@ def clip(x, low, high):
 
 
 @kernel
-def squash(x, scale):
-    return x / (scale + abs(x))
-
-
-@kernel
-def longest_stay(b, ports, horizon):
+def longest_stay(b, ports, cars, horizon):
     """Steps of outlook that some car of the world stays for."""
-    steps = 0
-    for n in range(ports.plugged.shape[1]):
-        if ports.plugged[b, n]:
-            steps = max(steps, max(ports.steps_left[b, n], 1))
+    steps = 1
+    for i in range(cars.count[b]):
+        steps = max(steps, ports.steps_left[b, cars.port[b, i]])
     return min(steps, horizon)
 
 
 @kernel
-def price_tables(b, context, horizon, slots, cheapest, cheapest_at, best):
-    """Running figures of each outlook: steps at or below the price now, cheapest so far and when, best export."""
-    imports, exports = context.import_price_usd_per_kwh, context.export_price_usd_per_kwh
-    for p in range(imports.values.shape[1]):
-        now, sell = context.import_price_now_usd_per_kwh[b, p], context.export_price_now_usd_per_kwh[b, p]
-        row, start = imports.row[b], imports.start[b]
-        sell_row, sell_start = exports.row[b], exports.start[b]
-        count, low, low_at, high = 1.0, now, 0.0, sell
-        for h in range(horizon):
-            if h > 0:
-                price = imports.values[row, p, start + h]
-                count += 1.0 if price <= now else 0.0
-                if price < low:
-                    low, low_at = price, float(h)
-                high = max(high, exports.values[sell_row, p, sell_start + h])
-            slots[p, h], cheapest[p, h], cheapest_at[p, h], best[p, h] = count, low, low_at, high
+def site_powers(b, max_charge_kw, port_site, site_cars):
+    """Full set-points by site; of the only site in a register, since sums in memory wait for each other."""
+    if site_cars.shape[0] == 1:
+        total = 0.0
+        for n in range(max_charge_kw.shape[1]):
+            total += max_charge_kw[b, n]
+        site_cars[0] = total
+        return
+    for s in range(site_cars.shape[0]):
+        site_cars[s] = 0.0
+    for n in range(max_charge_kw.shape[1]):
+        site_cars[port_site[n]] += max_charge_kw[b, n]
 
 
 @kernel
 def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, horizon, out, around, mask, desk):
-    """Write the observations of worlds `lo .. hi` into `out` (B, N, K), `around` (B, M), `mask` (B, N)."""
-    p, n_ports, site_cars = ports, port_site.shape[0], desk.site_cars
-    slots, cheapest, cheapest_at, best = desk.slots, desk.cheapest, desk.cheapest_at, desk.best
+    """Write the observations of worlds `lo .. hi` into `out` (B, N * K), `around` (B, M), `mask` (B, N)."""
+    p, site_cars, width, per_hour = ports, desk.site_cars, out.shape[1] // port_site.shape[0], round(1.0 / step_h)
+    desk.key[:, 4] = -1
+    desk.clock[0] = -1.0
     for b in range(lo, hi):
-        price_tables(b, context, longest_stay(b, ports, horizon), slots, cheapest, cheapest_at, best)
-        for i in range(site_cars.shape[0]):
-            site_cars[i] = 0.0
-        for n in range(n_ports):
-            site_cars[port_site[n]] += p.max_charge_kw[b, n]
-        plugged, needed, left = 0, 0.0, 0.0
-        for n in range(n_ports):
-            mask[b, n] = 0.0
-            if not p.plugged[b, n]:
-                for i in range(out.shape[2]):
-                    out[b, n, i] = 0.0
-                continue
+        q = find_outlook(b, context, longest_stay(b, ports, cars, horizon), per_hour, horizon, desk)
+        site_powers(b, p.max_charge_kw, port_site, site_cars)
+        needed, left = 0.0, 0.0
+        out[b, :] = 0.0
+        mask[b, :] = 0.0
+        for c in range(cars.count[b]):
+            n = cars.port[b, c]
             mask[b, n] = 1.0
             s = port_site[n]
             tariff = sites.tariff[s]
@@ -107,43 +77,42 @@ def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, hori
             values = features(
                 cars.soc[b, n], known, cars.target_soc[b, n], need_h, steps * step_h, cars.take_kw[b, n],
                 cars.give_kw[b, n], p.capacity_kwh[b, n], p.charge_limit_soc[b, n], p.reserve_soc[b, n],
-                p.min_soc[b, n], p.max_charge_kw[b, n], slots[tariff, at], need_h / step_h, at + 1.0,
-                context.import_price_now_usd_per_kwh[b, tariff], cheapest[tariff, at],
-                cheapest_at[tariff, at] * step_h, context.export_price_now_usd_per_kwh[b, tariff], best[tariff, at],
-                0.0 if math.isnan(last) else last, limit.values[limit.row[b], s, limit.start[b]] - load, load,
-                sites.peak_kw[b, s] - load, site_cars[s], sites.demand_rate_usd_per_kw[b, s], float(p.override[b, n]),
+                p.min_soc[b, n], p.max_charge_kw[b, n], desk.slots[q, tariff, at], need_h / step_h, at + 1.0,
+                context.import_price_now_usd_per_kwh[b, tariff], desk.cheapest[q, tariff, at],
+                desk.cheapest_at[q, tariff, at] * step_h, context.export_price_now_usd_per_kwh[b, tariff],
+                desk.best[q, tariff, at], 0.0 if math.isnan(last) else last,
+                limit.values[limit.row[b], s, limit.start[b]] - load, load, sites.peak_kw[b, s] - load, site_cars[s],
+                sites.demand_rate_usd_per_kw[b, s], float(p.override[b, n]),
             )  # fmt: skip
             for i, value in enumerate(values):
-                out[b, n, i] = value
-            plugged += 1
+                out[b, n * width + i] = value
             needed += need_h
             left += max(steps, 1) * step_h
-        write_context(
-            b,
-            feeders,
-            sites,
-            context,
-            step_h,
-            horizon,
-            plugged / n_ports,
-            needed / max(left, 1e-9),
-            site_cars,
-            around,
-        )
+        plugged, needed = cars.count[b] / port_site.shape[0], needed / max(left, 1e-9)
+        write_context(b, feeders, sites, context, step_h, per_hour, horizon, plugged, needed, desk, around)
+        write_prices(b, q, desk.outlook, around, HEADROOM_AT + HEADROOM_POINTS)
 
 
 @kernel
-def write_context(b, feeders, sites, context, step_h, horizon, plugged, needed, site_cars, around):
-    """The part of the observation that is common to all ports, in the order of `CONTEXT_FIELDS`."""
-    c = context
-    angle = 2.0 * math.pi * c.seconds_of_day[b] / 86400.0
+def write_clock(b, second, clock, around):
+    """The time of day on a circle; most worlds of a batch share it."""
+    if clock[0] != second:
+        angle = 2.0 * math.pi * second / 86400.0
+        clock[0], clock[1], clock[2] = second, math.sin(angle), math.cos(angle)
+    around[b, 0] = clock[1]
+    around[b, 1] = clock[2]
+
+
+@kernel
+def write_context(b, feeders, sites, context, step_h, per_hour, horizon, plugged, needed, desk, around):
+    """The part of the observation that is common to all ports, in the order of `CONTEXT_FIELDS`, but for the prices."""
+    c, site_cars = context, desk.site_cars
+    write_clock(b, c.seconds_of_day[b], desk.clock, around)
     emissions = c.emissions_now_kg_per_kwh[b]
     known = emissions == emissions
     demand = 0.0
     for s in range(site_cars.shape[0]):
         demand += sites.demand_rate_usd_per_kw[b, s]
-    around[b, 0] = math.sin(angle)
-    around[b, 1] = math.cos(angle)
     around[b, 2] = 1.0 if c.weekday[b] >= 5 else 0.0
     around[b, 3] = step_h
     around[b, 4] = plugged
@@ -173,8 +142,12 @@ def write_context(b, feeders, sites, context, step_h, horizon, plugged, needed, 
     for s in range(site_cars.shape[0]):
         cars += site_cars[s]
     cars = max(cars, 1.0)
-    at = 15
-    per_hour = round(1.0 / step_h)
+    write_headroom(b, feeders, cars, per_hour, horizon, around)
+
+
+@kernel
+def write_headroom(b, feeders, cars, per_hour, horizon, around):
+    """Room under the feeders' limits, now and every few hours, over the full set-points of all cars."""
     limit, load = feeders.import_limit_kw, feeders.net_load_forecast_kw
     for i in range(HEADROOM_POINTS):
         h = min(i * HEADROOM_EVERY_H * per_hour, horizon - 1)
@@ -182,23 +155,4 @@ def write_context(b, feeders, sites, context, step_h, horizon, plugged, needed, 
         for f in range(feeders.net_load_kw.shape[1]):
             now = feeders.net_load_kw[b, f] if i == 0 else load.values[load.row[b], f, load.start[b] + h]
             room += limit.values[limit.row[b], f, limit.start[b] + h] - now
-        around[b, at] = clip(room / cars, -2.0, 2.0)
-        at += 1
-    imports, exports = c.import_price_usd_per_kwh, c.export_price_usd_per_kwh
-    write_outlook(b, imports, c.import_price_now_usd_per_kwh, per_hour, horizon, around, at)
-    write_outlook(b, exports, c.export_price_now_usd_per_kwh, per_hour, horizon, around, at + OUTLOOK_HOURS)
-
-
-@kernel
-def write_outlook(b, prices, now, per_hour, horizon, around, at):
-    """Mean price over the tariffs, squashed, now and at each hour ahead."""
-    tariffs, row, start = prices.values.shape[1], prices.row[b], prices.start[b]
-    share = 1.0 / tariffs
-    for i in range(OUTLOOK_HOURS):
-        around[b, at + i] = 0.0
-    for p in range(tariffs):
-        around[b, at] += share * now[b, p]
-        for i in range(1, OUTLOOK_HOURS):
-            around[b, at + i] += share * prices.values[row, p, start + min(i * per_hour, horizon - 1)]
-    for i in range(OUTLOOK_HOURS):
-        around[b, at + i] = squash(around[b, at + i], PRICE_SCALE)
+        around[b, HEADROOM_AT + i] = clip(room / cars, -2.0, 2.0)

@@ -75,7 +75,8 @@ class CompiledEngine:
         change = self._change
 
         def part(lo: int, hi: int) -> None:
-            self._advance(self, lo, hi, self._bank.days, state, self._money, self._terms, setpoints, change)
+            ports = np.empty(setpoints.shape[1], np.int64)
+            self._advance(self, lo, hi, self._bank.days, state, self._money, self._terms, setpoints, change, ports)
 
         self._team.share(part, state.day.shape[0])
         return state, change

@@ -99,30 +99,41 @@ def event_rate(d, k, events):
 
 
 @kernel
-def drive_cars(b, d, k, days, state, money, terms, setpoint_kw, change):
+def ports_where(b, column, value, ports):
+    """List the ports with `value` in a column; without a branch, which would be guessed wrong at every gap."""
+    count = 0
+    for n in range(column.shape[1]):
+        ports[count] = n
+        count += 1 if column[b, n] == value else 0
+    return count
+
+
+@kernel
+def drive_cars(b, d, k, days, state, money, terms, setpoint_kw, change, ports):
     """All ports of one world over a step: physics, departures, arrivals; returns the kWh that the cars draw."""
     p, t, h, paid = state.ports, state.tallies, terms.step_h, event_rate(d, k, days.events)
     wear = calendar = energy = kwh_in = kwh_out = lost = 0.0
     commands = 0
     state.step[b] = k + 1
-    for n in range(state.stay.shape[1]):
-        if p.plugged[b, n]:
-            grid, taken, wasted, worn, changed = drive(b, n, h, terms.rounding, state, setpoint_kw)
-            state.site_cars_kw[b, days.port_site[n]] += grid / h
-            energy += grid
-            kwh_in += max(grid, 0.0)
-            kwh_out += max(-grid, 0.0)
-            wear += taken
-            lost += wasted
-            calendar += worn
-            commands += changed
-            note_price(b, n, d, k, paid, days, state)
-            if state.depart_step[b, n] == k + 1 or k + 1 == terms.n_steps:
-                settle(b, n, days.port_site[n], days, state, money, terms, change)
-            else:
-                p.steps_left[b, n] = state.said_depart_step[b, n] - (k + 1)
-        if k + 1 < terms.n_steps:
-            arrival(b, n, days, state)
+    for i in range(ports_where(b, p.plugged, True, ports)):
+        n = ports[i]
+        grid, taken, wasted, worn, changed = drive(b, n, h, terms.rounding, state, setpoint_kw)
+        state.site_cars_kw[b, days.port_site[n]] += grid / h
+        energy += grid
+        kwh_in += max(grid, 0.0)
+        kwh_out += max(-grid, 0.0)
+        wear += taken
+        lost += wasted
+        calendar += worn
+        commands += changed
+        note_price(b, n, d, k, paid, days, state)
+        if state.depart_step[b, n] == k + 1 or k + 1 == terms.n_steps:
+            settle(b, n, days.port_site[n], days, state, money, terms, change)
+        else:
+            p.steps_left[b, n] = state.said_depart_step[b, n] - (k + 1)
+    if k + 1 < terms.n_steps:
+        for i in range(ports_where(b, state.next_arrive, k + 1, ports)):
+            arrival(b, ports[i], days, state)
     change[b, Account.WEAR_USD] = money.wear_usd_per_kwh * wear + money.calendar_wear_usd_per_kwh * calendar
     t[b, Tally.KWH_IN] += kwh_in
     t[b, Tally.KWH_OUT] += kwh_out
@@ -134,8 +145,11 @@ def drive_cars(b, d, k, days, state, money, terms, setpoint_kw, change):
 
 
 @kernel
-def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
-    """One step of worlds `lo .. hi` under `setpoint_kw` (B, N); writes the step's dollars into `change` (B, A)."""
+def advance(lo, hi, days, state, money, terms, setpoint_kw, change, ports):
+    """One step of worlds `lo .. hi` under `setpoint_kw` (B, N); writes the step's dollars into `change` (B, A).
+
+    `ports` (N,) is scratch.
+    """
     h, t = terms.step_h, state.tallies
     for b in range(lo, hi):
         d, k = state.day[b], state.step[b]
@@ -143,7 +157,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change):
             change[b, a] = 0.0
         for s in range(state.site_cars_kw.shape[1]):
             state.site_cars_kw[b, s] = 0.0
-        energy = drive_cars(b, d, k, days, state, money, terms, setpoint_kw, change)
+        energy = drive_cars(b, d, k, days, state, money, terms, setpoint_kw, change, ports)
         emissions = days.emissions.values[days.emissions.row[d], 0, k] * energy
         t[b, Tally.CO2_KG] += emissions
         if money.carbon_usd_per_kg != 0.0:

@@ -109,7 +109,8 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         straight = minimum(knee, stop_soc)
         to_straight = maximum(straight - soc, zero) * capacity_kwh / safe_kw
         bent = maximum(one - maximum(knee, soc), tiny) / maximum(one - stop_soc, tiny)
-        to_stop = to_straight + tau * log_above_one(bent)
+        # Who is not through with the straight part in time has no use for the logarithm.
+        to_stop = to_straight + tau * log_above_one(where(to_straight < hours, bent, one))
         on = where((soc < stop_soc) & (battery_kw > zero), minimum(hours, to_stop), zero)
         constant = minimum(to_straight, on)
         soc_bend = soc + battery_kw * constant / capacity_kwh

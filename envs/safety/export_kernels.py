@@ -7,7 +7,7 @@ import numpy as np
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
-from .fit_kernels import latest_starts_fit, own_floors
+from .fit_kernels import floors
 from .plan_kernels import fill, planned_now
 from .reasons import Reason
 
@@ -49,6 +49,23 @@ def limit_exports(b, m, ports, limits, cars, group_of, rooms, sums, want, why):
 
 
 @kernel
+def keep_export_limits(b, m, ports, sites, feeders, limits, cars, given, site_kw, feeder_kw, want, why):
+    """Scale the exports down to the limits of sites and feeders; `given` kW is their sum, which mostly fits."""
+    least, at_sites, at_feeders = np.inf, sites.export_limit_kw, feeders.export_limit_kw
+    for s in range(site_kw.shape[0]):
+        limit = at_sites.values[at_sites.row[b], s, at_sites.start[b]]
+        site_kw[s] = max(limit + sites.net_load_kw[b, s], 0.0)
+        least = min(least, site_kw[s])
+    for f in range(feeder_kw.shape[0]):
+        limit = at_feeders.values[at_feeders.row[b], f, at_feeders.start[b]]
+        feeder_kw[f] = max(limit + feeders.net_load_kw[b, f], 0.0)
+        least = min(least, feeder_kw[f])
+    if given > least:
+        limit_exports(b, m, ports, limits, cars, cars.site, site_kw, cars.site_sum, want, why)
+        limit_exports(b, m, ports, limits, cars, cars.feeder, feeder_kw, cars.feeder_sum, want, why)
+
+
+@kernel
 def need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need):
     """Steps of full power that each car needs after `scale` of the wished exports."""
     p = ports
@@ -82,21 +99,20 @@ def lacking(m, cars, want, scale, now_room):
 def refill_strain(b, m, ports, cars, limits, step_h, soc, target, want, scale, need, now_room, headroom, arrivals):
     """kW that the plan with margins lacks now after `scale` of the wished exports; floors are left in `cars.now`."""
     need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, scale, need)
-    if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
-        own_floors(m, cars)
-    else:
-        fill(b, m, cars, limits, headroom, arrivals)
+    floors(b, m, cars, limits, headroom, arrivals)
     return lacking(m, cars, want, scale, now_room)
 
 
 @kernel
-def refill_exports(b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals):
+def refill_exports(
+    b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals, last
+):  # fmt: skip
     """Cut the exports to what can be refilled under the shared limits: none where the plan lacks room without them.
 
-    `cars.need` is what the cars need after all they wish to export, which the latest starts do not fit. Returns
-    whether `cars.now` has yet to be planned for what is left of the exports.
+    `cars.need` is what the cars need after all they wish to export, which the latest starts do not fit in step `last`,
+    the last such. Returns whether `cars.now` has yet to be planned for what is left of the exports.
     """
-    fill(b, m, cars, limits, headroom, arrivals)
+    fill(b, m, cars, limits, headroom, arrivals, last)
     strain = lacking(m, cars, want, 1.0, now_room)
     if strain <= STRAIN_ROUNDING_KW:
         return False

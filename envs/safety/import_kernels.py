@@ -40,21 +40,43 @@ def order_by(m, key, out):
 
 
 @kernel
+def import_rooms(b, sites, feeders, site_kw, feeder_kw):
+    """Write what sites and feeders leave to the cars now; returns the kW that all of them may draw together."""
+    all_sites, all_feeders, at_sites, at_feeders = 0.0, 0.0, sites.import_limit_kw, feeders.import_limit_kw
+    for s in range(site_kw.shape[0]):
+        limit = at_sites.values[at_sites.row[b], s, at_sites.start[b]]
+        site_kw[s] = max(limit - sites.net_load_kw[b, s], 0.0)
+        all_sites += site_kw[s]
+    for f in range(feeder_kw.shape[0]):
+        limit = at_feeders.values[at_feeders.row[b], f, at_feeders.start[b]]
+        feeder_kw[f] = max(limit - feeders.net_load_kw[b, f], 0.0)
+        all_feeders += feeder_kw[f]
+    return min(all_sites, all_feeders)
+
+
+@kernel
 def imports_fit(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want, must):
-    """Raise wishes to what is mandatory, put them on the charger's step, and tell whether they fit the limits."""
+    """Raise wishes to what is mandatory, put them on the charger's step, and tell whether they fit the limits.
+
+    Who must charge does not export; the exports that remain make room for others.
+    """
     sites, feeders = cars.site_sum, cars.feeder_sum
+    sites[:] = 0.0
+    feeders[:] = 0.0
     for i in range(m):
-        sites[cars.site[i]] = 0.0
-        feeders[cars.feeder[i]] = 0.0
-    for i in range(m):
-        if want[i] >= 0.0:
-            want[i] = floor_to_step(max(want[i], must[i]), ports.step_kw[b, cars.port[i]], limits.rounding)
-            sites[cars.site[i]] += want[i]
-            feeders[cars.feeder[i]] += want[i]
+        s, f = cars.site[i], cars.feeder[i]
+        if want[i] < 0.0 and must[i] <= 0.0:
+            site_room_kw[s] -= want[i]
+            feeder_room_kw[f] -= want[i]
+            continue
+        want[i] = floor_to_step(max(want[i], must[i]), ports.step_kw[b, cars.port[i]], limits.rounding)
+        sites[s] += want[i]
+        feeders[f] += want[i]
     fits = True
-    for i in range(m):
-        fits = fits and sites[cars.site[i]] <= site_room_kw[cars.site[i]]
-        fits = fits and feeders[cars.feeder[i]] <= feeder_room_kw[cars.feeder[i]]
+    for s in range(sites.shape[0]):
+        fits = fits and sites[s] <= site_room_kw[s]
+    for f in range(feeders.shape[0]):
+        fits = fits and feeders[f] <= feeder_room_kw[f]
     return fits
 
 

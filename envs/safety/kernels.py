@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
-from .export_kernels import export_on_step, limit_exports, need_after_exports, refill_exports
-from .fit_kernels import latest_starts_fit, own_floors
-from .import_kernels import economic_laxity, imports_fit, order_by, share_imports
+from .export_kernels import export_on_step, keep_export_limits, need_after_exports, refill_exports
+from .fit_kernels import floors, last_unfit, own_floors
+from .import_kernels import economic_laxity, import_rooms, imports_fit, order_by, share_imports
 from .plan_kernels import TOLERANCE, fill, planned_now, power_at, sort_by_departure
 from .reasons import Reason
 
@@ -54,28 +54,25 @@ def desk(n: int, sites: int, feeders: int, tariffs: int, horizon: int) -> Desk:
 
 
 @kernel
-def gather(b, ports, view, port_site, limits, step_h, cars, soc, target, top):
+def gather(b, ports, view, port_site, limits, step_h, cars, desk):
     """Compress the plugged-in cars of world `b` and plan-ready quantities; returns how many they are."""
-    m = 0
-    p = ports
-    for n in range(port_site.shape[0]):
-        if not p.plugged[b, n]:
-            continue
-        soc[m] = view.soc[b, n]
-        target[m] = view.target_soc[b, n]
-        top[m] = view.take_kw[b, n]
-        cars.port[m] = n
-        cars.site[m] = port_site[n]
-        cars.feeder[m] = limits.site_feeder[port_site[n]]
-        cars.left[m] = max(p.steps_left[b, n], 1)
+    p, m = ports, view.count[b]
+    for i in range(m):
+        n = view.port[b, i]
+        top, left = view.take_kw[b, n], max(p.steps_left[b, n], 1)
+        desk.soc[i], desk.target[i], desk.top[i] = view.soc[b, n], view.target_soc[b, n], top
+        cars.port[i] = n
+        cars.site[i] = port_site[n]
+        cars.feeder[i] = limits.site_feeder[port_site[n]]
+        cars.left[i] = left
         loss = p.fixed_loss_kw[b, n]
-        cars.power[m] = min(p.max_charge_kw[b, n], (p.battery_accept_kw[b, n] + loss) / p.charge_efficiency[b, n])
-        cars.need[m] = view.need_h[b, n] / step_h if top[m] > 0.0 else 0.0
+        cars.power[i] = min(p.max_charge_kw[b, n], (p.battery_accept_kw[b, n] + loss) / p.charge_efficiency[b, n])
+        need = view.need_h[b, n] / step_h if top > 0.0 else 0.0
         # What no plan can serve any more is not planned: the car leaves that much higher up in its taper.
-        missed = max(cars.need[m] - cars.left[m], 0.0)
-        cars.need[m] -= missed
-        cars.bend[m] = -missed
-        m += 1
+        missed = max(need - left, 0.0)
+        cars.need[i] = need - missed
+        desk.need[i] = need - missed
+        cars.bend[i] = -missed
     return m
 
 
@@ -98,8 +95,11 @@ def note_tapers(b, m, ports, step_h, cars, target):
 
 @kernel
 def box(b, m, ports, view, limits, cars, top, requested, want, why):
-    """The wish of each car: finite, within what the port can take, and give without breaking a promise."""
-    p = ports
+    """The wish of each car: finite, within what the port can take, and give without breaking a promise.
+
+    Returns the kW that the cars give together.
+    """
+    p, given = ports, 0.0
     for i in range(m):
         n = cars.port[i]
         wish = requested[b, n]
@@ -124,12 +124,14 @@ def box(b, m, ports, view, limits, cars, top, requested, want, why):
         allowed = known and p.export_consent[b, n] and p.steps_left[b, n] > 0 and p.max_discharge_kw[b, n] > 0.0
         most = view.give_kw[b, n]
         want[i] = -export_on_step(b, n, p, min(-wish, most), limits.rounding)
+        given -= want[i]
         if not allowed:
             why[i] |= NO_EXPORT
         elif -wish > p.max_discharge_kw[b, n]:
             why[i] |= BOX
         if allowed and most < min(-wish, p.max_discharge_kw[b, n]):
             why[i] |= RESERVE
+    return given
 
 
 @kernel
@@ -188,103 +190,75 @@ def add_reserve(b, m, ports, cars, limits, wary_kw, top, must, order, key, need,
 
 
 @kernel
+def look_ahead(b, m, ports, limits, step_h, headroom, arrivals, cars, desk, exporting, now_room):
+    """Cut exports to what can be refilled, and write into `cars.now` the steps of full power that are due now.
+
+    The margins come first: where everybody can wait in spite of them, nothing else is needed. Returns the kW that the
+    plan with margins takes now.
+    """
+    soc, target, want, why, need = desk.soc, desk.target, desk.want, desk.why, desk.need
+    last = last_unfit(b, m, cars, limits, headroom, arrivals)
+    if last == 0:
+        own_floors(m, cars)
+        return 0.0
+    note_tapers(b, m, ports, step_h, cars, target)
+    sort_by_departure(m, cars)
+    if not exporting or refill_exports(
+        b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals, last
+    ):  # fmt: skip
+        need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
+        fill(b, m, cars, limits, headroom, arrivals, last)
+    wary_kw = planned_now(m, cars)
+    # What can wait under the margins can wait without them.
+    if (headroom < 1.0 or arrivals > 0.0) and wary_kw > TOLERANCE:
+        floors(b, m, cars, limits, 1.0, 0.0)
+        return wary_kw
+    return 0.0
+
+
+@kernel
+def answer(b, m, cars, limits, requested, want, why, applied, reasons):
+    """Write what the cars get, and why it is not what was asked."""
+    applied[b, :] = 0.0
+    reasons[b, :] = 0
+    for i in range(m):
+        n = cars.port[i]
+        asked = requested[b, n]
+        # What no rule above has changed was only put on the charger's step, or below its minimum paused.
+        if why[i] == 0 and abs(want[i] - asked) > limits.rounding * (1.0 + abs(asked)):
+            why[i] = MINIMUM
+        applied[b, n] = want[i]
+        reasons[b, n] = why[i]
+
+
+@kernel
 def project(
     lo, hi, ports, view, port_site, sites, feeders, limits, prices, price_now, step_h, headroom, arrivals, requested,
     applied, reasons, cars, desk,
 ):  # fmt: skip
     """Project the requests of worlds `lo .. hi`; writes `applied` and `reasons` (B, N)."""
-    n_sites, n_feeders = sites.feeder.shape[0], feeders.net_load_kw.shape[1]
-    want, must, need, why, site_kw, feeder_kw = (
-        desk.want,
-        desk.must,
-        desk.need,
-        desk.why,
-        desk.site_kw,
-        desk.feeder_kw,
-    )
-    soc, target, top = desk.soc, desk.target, desk.top
-    reserve = headroom < 1.0 or arrivals > 0.0
+    soc, target, top, want, must, need, why = (
+        desk.soc, desk.target, desk.top, desk.want, desk.must, desk.need, desk.why
+    )  # fmt: skip
+    site_kw, feeder_kw = desk.site_kw, desk.feeder_kw
     for b in range(lo, hi):
-        applied[b, :] = 0.0
-        reasons[b, :] = 0
-        m = gather(b, ports, view, port_site, limits, step_h, cars, soc, target, top)
-        box(b, m, ports, view, limits, cars, top, requested, want, why)
-        exporting = False
-        for i in range(m):
-            need[i] = cars.need[i]
-            exporting = exporting or want[i] < 0.0
-        if exporting:
-            for s in range(n_sites):
-                o = sites.export_limit_kw
-                site_kw[s] = max(o.values[o.row[b], s, o.start[b]] + sites.net_load_kw[b, s], 0.0)
-            for f in range(n_feeders):
-                o = feeders.export_limit_kw
-                feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] + feeders.net_load_kw[b, f], 0.0)
-            limit_exports(b, m, ports, limits, cars, cars.site, site_kw, cars.site_sum, want, why)
-            limit_exports(b, m, ports, limits, cars, cars.feeder, feeder_kw, cars.feeder_sum, want, why)
-        now_room, feeders_room = 0.0, 0.0
-        for s in range(n_sites):
-            o = sites.import_limit_kw
-            site_kw[s] = max(o.values[o.row[b], s, o.start[b]] - sites.net_load_kw[b, s], 0.0)
-            now_room += site_kw[s]
-        for f in range(n_feeders):
-            o = feeders.import_limit_kw
-            feeder_kw[f] = max(o.values[o.row[b], f, o.start[b]] - feeders.net_load_kw[b, f], 0.0)
-            feeders_room += feeder_kw[f]
-        now_room = min(now_room, feeders_room)
-        if exporting:
+        m = gather(b, ports, view, port_site, limits, step_h, cars, desk)
+        given = box(b, m, ports, view, limits, cars, top, requested, want, why)
+        if given > 0.0:
+            keep_export_limits(b, m, ports, sites, feeders, limits, cars, given, site_kw, feeder_kw, want, why)
             need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
-        # With the margins first: where everybody can wait in spite of them, nothing else is needed.
-        wary_kw = 0.0
-        if latest_starts_fit(b, m, cars, limits, headroom, arrivals):
-            own_floors(m, cars)
-        else:
-            note_tapers(b, m, ports, step_h, cars, target)
-            sort_by_departure(m, cars)
-            if not exporting or refill_exports(
-                b, m, ports, cars, limits, step_h, soc, target, want, why, need, now_room, headroom, arrivals
-            ):  # fmt: skip
-                need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
-                fill(b, m, cars, limits, headroom, arrivals)
-            wary_kw = planned_now(m, cars)
-            # What can wait under the margins can wait without them.
-            if reserve and wary_kw > TOLERANCE:
-                if latest_starts_fit(b, m, cars, limits, 1.0, 0.0):
-                    own_floors(m, cars)
-                else:
-                    fill(b, m, cars, limits, 1.0, 0.0)
+        now_room = import_rooms(b, sites, feeders, site_kw, feeder_kw)
+        wary_kw = look_ahead(
+            b, m, ports, limits, step_h, headroom, arrivals, cars, desk, given > 0.0, now_room
+        )  # fmt: skip
         must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
-        if reserve and wary_kw > TOLERANCE:
+        if wary_kw > 0.0:
             add_reserve(b, m, ports, cars, limits, wary_kw, top, must, desk.order, desk.key, need, why)
-        for i in range(m):
-            cars.need[i] = need[i]
-            if want[i] < 0.0 and must[i] > 0.0:
-                want[i] = 0.0
-            if want[i] < 0.0:
-                site_kw[cars.site[i]] -= want[i]
-                feeder_kw[cars.feeder[i]] -= want[i]
         if not imports_fit(b, m, ports, limits, cars, site_kw, feeder_kw, want, must):
+            for i in range(m):
+                cars.need[i] = need[i]
             economic_laxity(b, m, cars, sites.tariff, prices, price_now, limits.horizon, desk.slots, desk.economic)
             share_imports(
-                b,
-                m,
-                ports,
-                limits,
-                cars,
-                site_kw,
-                feeder_kw,
-                want,
-                must,
-                desk.order,
-                desk.key,
-                desk.economic,
-                why,
-            )
-        for i in range(m):
-            n = cars.port[i]
-            asked = requested[b, n]
-            # What no rule above has changed was only put on the charger's step, or below its minimum paused.
-            if why[i] == 0 and abs(want[i] - asked) > limits.rounding * (1.0 + abs(asked)):
-                why[i] = MINIMUM
-            applied[b, n] = want[i]
-            reasons[b, n] = why[i]
+                b, m, ports, limits, cars, site_kw, feeder_kw, want, must, desk.order, desk.key, desk.economic, why
+            )  # fmt: skip
+        answer(b, m, cars, limits, requested, want, why, applied, reasons)

@@ -135,70 +135,76 @@ def sort_by_departure(m, cars):
 
 
 @kernel
-def common_level(count, cars, room, start):
-    """`level` of the active cars, by what they still need: the depot's case, worth its own loop."""
-    lo, hi = 0.0, 0.0
-    for a in range(count):
-        i = cars.active[a]
-        hi = max(hi, cars.now[i])
-        cars.limit[i] = cars.share[i]
+def common_level(count, cars, room, most, start):
+    """`level` of the active cars, by what they still need, `most` at most: the depot's case, worth its own loop.
+
+    Cars that were cut before stand at one level, a bend of the load: hence a slope for each side of it.
+    """
+    lo, hi = 0.0, most
     at = start if lo < start < hi else lo
     for _ in range(MAX_LEVEL_STEPS):
-        load, slope = 0.0, 0.0
+        load, above_slope, below_slope = 0.0, 0.0, 0.0
         for a in range(count):
             i = cars.active[a]
-            above = cars.now[i] - at
-            load += cars.draw[i] * min(max(above, 0.0), cars.limit[i])
-            slope += cars.draw[i] if 0.0 < above < cars.limit[i] else 0.0
+            above, limit, draw = cars.now[i] - at, cars.limit[i], cars.draw[i]
+            load += draw * min(max(above, 0.0), limit)
+            above_slope += draw if 0.0 < above <= limit else 0.0
+            below_slope += draw if 0.0 <= above < limit else 0.0
         excess = load - room
         if abs(excess) <= TOLERANCE:
             break
         if excess > 0.0:
-            lo = at
+            lo, slope = at, above_slope
         else:
-            hi = at
+            hi, slope = at, below_slope
         at = at + excess / slope if slope > 0.0 else 0.5 * (lo + hi)
         if not (lo < at < hi):
             at = 0.5 * (lo + hi)
             if hi - lo < 1e-13:
                 break
-    for a in range(count):
-        i = cars.active[a]
-        cars.share[i] = min(max(cars.now[i] - at, 0.0), cars.limit[i])
     return at
 
 
 @kernel
+def take_off(count, cars, level):
+    """Take their shares of a step off what the active cars need, down to `level`; returns how many need more."""
+    kept = 0
+    for a in range(count):
+        i = cars.active[a]
+        now = max(cars.now[i] - cars.limit[i], min(cars.now[i], level))
+        cars.now[i] = now
+        cars.active[kept] = i
+        kept += 1 if now > 0.0 else 0
+    return kept
+
+
+@kernel
 def fill_one_site(b, m, cars, limits, headroom, arrivals, last):
-    """`fill` where all cars share one site, with the cars sorted by departure."""
-    s, at, count, come = cars.site[0], 0.0, 0, 0
-    for h in range(last - 1, 0, -1):
+    """`fill` from step `last` on where all cars share one site, with the cars sorted by departure."""
+    level, count, come = 0.0, 0, 0
+    for h in range(last, 0, -1):
         while come < m and cars.left[cars.later[come]] > h:
-            if cars.now[cars.later[come]] > 0.0:
-                cars.active[count] = cars.later[come]
-                count += 1
+            cars.active[count] = cars.later[come]
+            count += 1 if cars.now[cars.later[come]] > 0.0 else 0
             come += 1
         if count == 0:
             if come == m:
                 break
             continue
-        load = 0.0
+        load, most = 0.0, 0.0
         for a in range(count):
             i = cars.active[a]
-            cars.share[i] = min(cars.now[i], 1.0)
-            cars.draw[i] = power_at(i, cars, cars.need[i] - cars.now[i] + cars.share[i])
-            load += cars.draw[i] * cars.share[i]
-        room = site_room(b, s, h, limits, headroom, arrivals)
+            now = cars.now[i]
+            share = min(now, 1.0)
+            draw = power_at(i, cars, cars.need[i] - now + share)
+            cars.limit[i], cars.draw[i] = share, draw
+            load += draw * share
+            most = max(most, now)
+        room, cut = site_room(b, 0, h, limits, headroom, arrivals), 0.0
         if load > room + TOLERANCE:
-            at = common_level(count, cars, room, at)
-        kept = 0
-        for a in range(count):
-            i = cars.active[a]
-            cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)
-            if cars.now[i] > 0.0:
-                cars.active[kept] = i
-                kept += 1
-        count = kept
+            level = common_level(count, cars, room, most, level)
+            cut = level
+        count = take_off(count, cars, cut)
 
 
 @kernel
@@ -220,21 +226,21 @@ def count_ahead(b, cars, limits, headroom, arrivals, h, counted):
 
 
 @kernel
-def fill(b, m, cars, limits, headroom, arrivals):
-    """Reverse-time level filling; writes into `cars.now` what this step must give, in steps of full power."""
-    last = 0
+def fill(b, m, cars, limits, headroom, arrivals, last):
+    """Reverse-time level filling; writes into `cars.now` what this step must give, in steps of full power.
+
+    It begins with step `last`: in later ones all cars fit (`last_unfit`), and beyond the outlook nothing is known to
+    bind.
+    """
     for i in range(m):
-        # Beyond the outlook nothing is known to bind: what fits there need not be planned here.
-        beyond = max(cars.left[i] - limits.horizon, 0)
-        cars.now[i] = max(cars.need[i] - beyond, 0.0)
-        last = max(last, min(cars.left[i], limits.horizon))
+        cars.now[i] = max(cars.need[i] - max(cars.left[i] - 1 - last, 0), 0.0)
     if limits.site_feeder.shape[0] == 1:
         fill_one_site(b, m, cars, limits, headroom, arrivals, last)
         return
     n_feeders, counted = cars.feeder_sum.shape[0], -1
     for s in range(cars.site_need.shape[0]):
         cars.site_need[s] = 0.0
-    for h in range(last - 1, 0, -1):
+    for h in range(last, 0, -1):
         for i in range(m):
             cars.site_sum[cars.site[i]] = 0.0
             cars.site_need[cars.site[i]] = 0.0

@@ -13,13 +13,15 @@ from ..snapshot import Snapshot
 
 
 class CarNow(NamedTuple):
-    """One number per port, each `(B, N)` in double precision; of an empty port they mean nothing."""
+    """What each port's car can do, `(B, N)` in double precision, and which ports have one; of an empty port nothing."""
 
     soc: Any  # to plan with
     target_soc: Any
     take_kw: Any  # highest set-point that makes sense now
     give_kw: Any  # most export over one step that keeps every promise; 0 where none is allowed
     need_h: Any  # hours at full power to the target
+    port: Any  # (B, N) whole numbers: first the ports that have a car
+    count: Any  # (B,) how many these are
 
 
 @cache
@@ -33,7 +35,9 @@ def _kernel() -> Any:
 def survey(snapshot: Snapshot, team: Team) -> CarNow:
     """The survey that is kept with the snapshot, made now where there is none."""
     if snapshot.cars is None:
-        cars = CarNow(*(np.empty(snapshot.ports.soc.shape) for _ in CarNow._fields))
+        shape = snapshot.ports.soc.shape
+        numbers = [np.empty(shape) for _ in CarNow._fields[:-2]]
+        cars = CarNow._make([*numbers, np.empty(shape, np.int64), np.empty(shape[0], np.int64)])
         kernel, rounding = _kernel(), rounding_of(snapshot.ports.soc)
 
         def part(lo: int, hi: int) -> None:

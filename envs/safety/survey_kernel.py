@@ -11,13 +11,23 @@ can_charge, can_export = _car.can_charge, _car.can_export
 
 
 @kernel
+def list_cars(b, plugged, cars):
+    """List the ports of world `b` that have a car; without a branch, which would be guessed wrong at every gap."""
+    count = 0
+    for n in range(plugged.shape[1]):
+        cars.port[b, count] = n
+        count += 1 if plugged[b, n] else 0
+    cars.count[b] = count
+
+
+@kernel
 def survey_cars(lo, hi, ports, step_h, rounding, cars):
     """Write what can be said of each plugged-in car of worlds `lo .. hi` into `cars`."""
     p = ports
     for b in range(lo, hi):
-        for n in range(p.plugged.shape[1]):
-            if not p.plugged[b, n]:
-                continue
+        list_cars(b, p.plugged, cars)
+        for i in range(cars.count[b]):
+            n = cars.port[b, i]
             known = p.soc[b, n] == p.soc[b, n]
             capacity, power = p.capacity_kwh[b, n], p.max_charge_kw[b, n]
             taper, accept = p.taper_soc[b, n], p.battery_accept_kw[b, n]

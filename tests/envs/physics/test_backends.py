@@ -134,6 +134,40 @@ def test_a_team_shares_every_item_once() -> None:
         assert (seen == 1).all()
 
 
+def test_a_sweep_does_its_works_in_order_for_every_world() -> None:
+    count = 700
+    for threads in (1, 2, 3):
+        done, team = np.zeros((4, count), int), Team(threads)
+        with team.sweep(count):
+            assert not team.waiting
+            for number in range(4):
+
+                def work(lo: int, hi: int, number: int = number, done: Any = done) -> None:
+                    assert (done[:number, lo:hi] == 1).all()
+                    done[number, lo:hi] += 1
+
+                team.share(work, count)
+            assert team.waiting
+        assert (done == 1).all()
+
+
+def test_what_fails_in_a_sweep_is_raised_and_the_team_goes_on() -> None:
+    team, seen = Team(2), np.zeros(600, int)
+
+    def fails(lo: int, hi: int) -> None:
+        raise RuntimeError(f"worlds {lo} to {hi}")
+
+    def works(lo: int, hi: int) -> None:
+        seen[lo:hi] += 1
+
+    with pytest.raises(RuntimeError, match="worlds"):
+        team.share(fails, len(seen))
+    with pytest.raises(KeyError), team.sweep(len(seen)):
+        raise KeyError("the caller's own")
+    team.share(works, len(seen))
+    assert (seen == 1).all()
+
+
 def smooth_world() -> Scenario:
     """No steps, no minimum, no outlasting or early stay: dollars are piecewise smooth in the set-points."""
     world = worlds(
