@@ -53,7 +53,8 @@ def find_policy(name: str, others: Mapping[str, Callable[[], Policy]] | None = N
         others: makers of policies that are not registered, by name; the evaluator's raw references.
 
     Raises:
-        ValueError: no such policy (with the nearest valid name), or the class is no policy or cannot be made.
+        ValueError: no such policy (with the nearest valid name), or the class is no policy, cannot be made or wants to
+            run without projection.
     """
     others = others or {}
     target = others[name] if name in others else _own_class(name) if ":" in name else _registered(name, others)
@@ -66,6 +67,8 @@ def find_policy(name: str, others: Mapping[str, Callable[[], Policy]] | None = N
     if missing:
         raise ValueError(f"policy {name!r} lacks {' and '.join(missing)}; see ebbflow.agents.policy.Policy")
     made: Policy = policy
+    if is_raw(made) and name not in others:
+        raise ValueError(f"policy {name!r} has raw set, but only the evaluator's references run raw; leave it out")
     return made
 
 

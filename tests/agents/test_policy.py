@@ -38,6 +38,7 @@ def test_class_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "my_policies.py").write_text(
         "class Mine:\n    name = 'mine'\n    def reset(self): ...\n    def act(self, snapshot): ...\n"
         "class Half:\n    name = 'half'\n"
+        "class Raw(Mine):\n    raw = True\n"
         "class Needs:\n    def __init__(self, weights): ...\n"
     )
     (tmp_path / "my_needy.py").write_text("import of_tomorrow\n")
@@ -47,6 +48,8 @@ def test_class_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         find_policy("my_policies:Mime")
     with pytest.raises(ValueError, match="lacks reset and act"):
         find_policy("my_policies:Half")
+    with pytest.raises(ValueError, match="only the evaluator's references run raw"):
+        find_policy("my_policies:Raw")
     with pytest.raises(ValueError, match=r"Needs' cannot be made without arguments: TypeError: .*'weights'"):
         find_policy("my_policies:Needs")
     with pytest.raises(ValueError, match="no module 'my_policy'"):
