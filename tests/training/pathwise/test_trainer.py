@@ -1,0 +1,103 @@
+"""Roll-outs and updates: dollars are the evaluator's, gradients are numbers, seeds repeat, dollars fall."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ebbflow.agents.run import run_days
+from ebbflow.envs.simulator import Simulator
+from ebbflow.envs.world.bank import Bank, pack
+from ebbflow.envs.world.build import build_scenario, load_settings
+from ebbflow.training.pathwise import Noise, PathwiseSettings, PathwiseTrainer, Rollout
+from ebbflow.training.policy import SetNetwork, TorchPolicy
+
+DAYS = 4
+
+
+def days(dtype: str, preset: str = "home-california", ports: int = 5) -> Bank:
+    settings = load_settings(preset, [f"ports={ports}", "interval_minutes=60"])
+    return pack([build_scenario(settings, seed=1, day=day, split="train") for day in range(DAYS)], dtype)
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    return days("float32")
+
+
+def fresh(seed: int = 0) -> SetNetwork:
+    torch.manual_seed(seed)
+    return SetNetwork()
+
+
+@pytest.mark.parametrize("preset", ["home-california", "depot-workplace"])
+def test_the_dollars_are_those_of_the_compiled_simulator_under_the_same_setpoints(preset: str) -> None:
+    exact = days("float64", preset)
+    with torch.no_grad():
+        played = Rollout(exact, DAYS).play(fresh(), np.arange(DAYS), Noise(0.3), torch.Generator().manual_seed(0))
+    simulator = Simulator(exact, DAYS, backend="numba")
+    simulator.reset()
+    for setpoint in played.setpoint_kw.numpy():
+        simulator.step(setpoint)
+    ours, theirs = played.accounts_usd.numpy(), np.asarray(simulator.state.accounts)
+    np.testing.assert_array_less(np.abs(ours - theirs), 1e-5 * np.maximum(1.0, np.abs(theirs)))
+
+
+def test_a_roll_out_without_noise_is_what_the_evaluator_plays() -> None:
+    exact, network = days("float64"), fresh(1)
+    with torch.no_grad():
+        played = Rollout(exact, DAYS).play(network, np.arange(DAYS), Noise(), torch.Generator())
+    run = run_days(exact, TorchPolicy(network))
+    assert run.failure == ""
+    np.testing.assert_allclose(played.cost_usd.numpy(), [day.net_cost_usd for day in run.ledgers], atol=1e-5)
+
+
+@pytest.mark.parametrize("through_observation", [False, True])
+def test_every_weight_gets_a_finite_gradient_and_most_are_moved(bank: Bank, through_observation: bool) -> None:
+    network = fresh()
+    rollout = Rollout(bank, DAYS, through_observation=through_observation)
+    played = rollout.play(network, np.arange(DAYS), Noise(0.15), torch.Generator().manual_seed(0))
+    played.cost_usd.sum().backward()
+    slopes = {name: parameter.grad for name, parameter in network.named_parameters()}
+    assert all(slope is not None and bool(torch.isfinite(slope).all()) for slope in slopes.values())
+    assert all(bool(slope.any()) for name, slope in slopes.items() if slope is not None and "level" not in name)
+
+
+def test_a_seed_repeats_to_the_last_bit(bank: Bank) -> None:
+    settings = PathwiseSettings(updates=2, worlds=DAYS, seed=7)
+    weights = []
+    for _ in range(2):
+        trainer = PathwiseTrainer([bank], settings)
+        assert [update.number for update in trainer.train()] == [1, 2]
+        weights.append(torch.nn.utils.parameters_to_vector(trainer.network.parameters()).detach())
+    assert torch.equal(*weights)
+
+
+def test_dollars_fall(bank: Bank) -> None:
+    trainer = PathwiseTrainer([bank], PathwiseSettings(updates=12, worlds=DAYS, noise=0.1))
+    before = sum(day.net_cost_usd for day in run_days(bank, TorchPolicy(trainer.network)).ledgers)
+    accounts = [sum(update.accounts_usd.values()) for update in trainer.train()]
+    after = sum(day.net_cost_usd for day in run_days(bank, TorchPolicy(trainer.network)).ledgers)
+    assert np.isfinite(accounts).all()
+    assert after < before
+
+
+def test_a_loss_that_is_no_number_leaves_the_weights(bank: Bank) -> None:
+    trainer = PathwiseTrainer([bank], PathwiseSettings(worlds=DAYS))
+    with torch.no_grad():
+        trainer.network.shortcut.fill_(float("nan"))
+    before = [parameter.clone() for parameter in trainer.network.parameters()]
+    with pytest.raises(FloatingPointError, match="weights were kept"):
+        trainer.update()
+    after = list(trainer.network.parameters())
+    assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(after, before, strict=True))
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="updates is 0"):
+        PathwiseSettings(updates=0)
+    with pytest.raises(ValueError, match="learning_rate is -1"):
+        PathwiseSettings(learning_rate=-1)
+    with pytest.raises(ValueError, match="no bank"):
+        PathwiseTrainer([])

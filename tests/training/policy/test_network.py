@@ -1,0 +1,119 @@
+"""The set network: any number of ports, permuted cars get permuted answers, and its site-wide parts by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ebbflow.envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, bounds
+from ebbflow.training.policy import SetNetwork
+from ebbflow.training.policy.columns import COLUMN
+from ebbflow.training.policy.levels import cap_charging, deadline_level
+from ebbflow.training.policy.meter import meter_export
+from ebbflow.training.policy.pools import Groups
+
+WORLDS = 3
+
+
+@pytest.fixture(scope="module")
+def network() -> SetNetwork:
+    torch.manual_seed(0)
+    made = SetNetwork()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return made
+
+
+def observation(rng: np.random.Generator, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Anything within the bounds of the field table."""
+    low, high = (np.array(side, np.float32) for side in bounds(PORT_FIELDS))
+    mask = torch.from_numpy((rng.random((WORLDS, n)) < 0.7).astype(np.float32))
+    ports = torch.from_numpy(rng.uniform(low, high, (WORLDS, n, len(low))).astype(np.float32)) * mask[..., None]
+    low, high = (np.array(side, np.float32) for side in bounds(CONTEXT_FIELDS))
+    return ports, torch.from_numpy(rng.uniform(low, high, (WORLDS, len(low))).astype(np.float32)), mask
+
+
+def groups(rng: np.random.Generator, n: int) -> tuple[Groups, Groups]:
+    count = max(1, n // 3)
+    site = torch.from_numpy(rng.integers(0, count, n))
+    return Groups(site, count), Groups(site % 2, 2)
+
+
+@pytest.mark.parametrize("n", [1, 2, 25, 700])
+def test_any_number_of_ports_gets_a_bounded_answer(network: SetNetwork, n: int) -> None:
+    rng = np.random.default_rng(n)
+    ports, context, mask = observation(rng, n)
+    answer = network(ports, context, mask, *groups(rng, n))
+    assert answer.shape == (WORLDS, n)
+    assert bool((answer.abs() <= 1.0).all())
+    assert not bool(answer[mask == 0].any())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_permuted_cars_get_permuted_answers(network: SetNetwork, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 60))
+    ports, context, mask = observation(rng, n)
+    site, feeder = groups(rng, n)
+    order = torch.from_numpy(rng.permutation(n))
+    answer = network(ports, context, mask, site, feeder)
+    moved = network(
+        ports[:, order], context, mask[:, order], Groups(site.index[order], site.count), Groups(feeder.index[order], 2)
+    )
+    torch.testing.assert_close(moved, answer[:, order], atol=2e-5, rtol=1e-4)
+
+
+def test_renumbered_sites_change_nothing(network: SetNetwork) -> None:
+    rng = np.random.default_rng(9)
+    ports, context, mask = observation(rng, 30)
+    site, feeder = groups(rng, 30)
+    number = torch.from_numpy(rng.permutation(site.count))
+    answer = network(ports, context, mask, site, feeder)
+    renamed = network(ports, context, mask, Groups(number[site.index], site.count), feeder)
+    torch.testing.assert_close(renamed, answer, atol=2e-5, rtol=1e-4)
+
+
+def test_worlds_do_not_see_each_other(network: SetNetwork) -> None:
+    rng = np.random.default_rng(7)
+    ports, context, mask = observation(rng, 12)
+    where = groups(rng, 12)
+    together = network(ports, context, mask, *where)
+    alone = network(ports[1:2], context[1:2], mask[1:2], *where)
+    torch.testing.assert_close(alone, together[1:2], atol=1e-5, rtol=1e-5)
+
+
+def cars(n: int, **columns: list[float]) -> torch.Tensor:
+    ports = torch.zeros(1, n, len(PORT_FIELDS))
+    for name, values in columns.items():
+        ports[0, :, COLUMN[name]] = torch.tensor(values)
+    return ports
+
+
+def test_the_deadline_level_is_the_steepest_of_all_deadlines() -> None:
+    # 10 kW each: 1 h due in 4 h; 3 h more due in 6 h; a third, alone on its site, 2 h due in 8 h.
+    ports = cars(3, can_charge_kw=[0.5] * 3, hours_needed=[1 / 24, 3 / 24, 2 / 24], hours_left=[4 / 24, 6 / 24, 8 / 24])
+    site = Groups(torch.tensor([1, 1, 0]), 2)
+    level = deadline_level(ports, torch.ones(1, 3), site)[0, :, 0]
+    # max(10 kWh / 4 h, 40 kWh / 6 h) of 20 kW, and 20 kWh / 8 h of 10 kW.
+    torch.testing.assert_close(level, torch.tensor([0.25, 40 / 6 / 20]))
+
+
+def test_a_cap_scales_the_charging_of_its_site_alone() -> None:
+    ports = cars(3, can_charge_kw=[0.5] * 3)
+    site, mask = Groups(torch.tensor([0, 0, 1]), 2), torch.ones(1, 3)
+    levels = torch.tensor([[[0.23, 0, 0, 0], [0.23, 0, 0, 0]]])
+    capped = cap_charging(torch.tensor([[1.0, 0.5, 1.0]]), ports, mask, site, torch.tensor([[0.0, 9.0]]), levels)
+    # A quarter of 20 kW for wishes of 15 kW; the other site's cap is open.
+    torch.testing.assert_close(capped, torch.tensor([[1 / 3, 1 / 6, 1.0]]))
+
+
+def test_exports_meet_the_own_load_then_wait_then_go_to_the_grid() -> None:
+    n = 5
+    ports = cars(n, can_charge_kw=[0.5] * n, can_export_kw=[0.5] * n, site_load=[0.2] * n)
+    wish = torch.tensor([[1 / 6, 1 / 3, 0.5, 0.8, 1.0]], requires_grad=True)
+    share = meter_export(wish, ports, torch.ones(1, n), Groups(torch.arange(n), n))
+    torch.testing.assert_close(share.detach(), torch.tensor([[0.1, 0.2, 0.2, 0.6, 1.0]]))
+    (slope,) = torch.autograd.grad(share.sum(), wish)
+    assert bool((slope > 0).all())

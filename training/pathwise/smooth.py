@@ -1,0 +1,77 @@
+"""The torch simulator with gradients where the true ones vanish; its values are the simulator's own.
+
+A stepped charger rounds down, so its power has no slope; a paused one has none because of the minimum current and
+the fixed loss. Both stand still in training where they should learn. Forward, everything is as in the simulator;
+backward, a charger is continuous, and a pause leans on the slope that charging (or exporting) would have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...envs.physics.arrays import ArrayEngine
+from ...envs.physics.port import PortModel
+from ...envs.simulator import Simulator
+from ...envs.world.bank import Bank
+
+PAUSE_KW = 1e-25
+"""A set-point this small is a pause whose sign tells which slope it leans on; the physics makes nothing of it."""
+
+SOME_KW = 5.0
+"""Stands in where the battery has no power, since the formulas divide by it."""
+
+
+class SmoothEngine(ArrayEngine):
+    """The array engine over a port model with such gradients."""
+
+    def __init__(self, simulator: Simulator, device: str) -> None:
+        super().__init__(simulator.bank, simulator.money, simulator.terms, "torch", device)
+        self._tools = self._tools._replace(port=smooth_port(self._tools.port))
+
+
+class SmoothSimulator(Simulator):
+    """A torch simulator to differentiate through.
+
+    Args:
+        bank: packed days.
+        n_worlds: worlds run side by side.
+        device: where torch computes.
+    """
+
+    def __init__(self, bank: Bank, n_worlds: int, device: str = "cpu") -> None:
+        super().__init__(bank, n_worlds, backend="torch", device=device)
+        self._engine = SmoothEngine(self, device)
+
+
+def smooth_port(port: PortModel) -> PortModel:
+    """The port model with straight-through gradients; see the module."""
+
+    def offered_power(setpoint: Tensor, most: Tensor, most_out: Tensor, *rest: Any) -> Tensor:
+        exact = port.offered_power(setpoint.detach(), most, most_out, *rest)
+        inside = torch.minimum(torch.maximum(setpoint, -most_out), most)
+        exact = torch.where(inside.detach().abs() <= PAUSE_KW, inside.detach(), exact)
+        return exact + (inside - inside.detach())
+
+    def charge(soc: Tensor, power: Tensor, hours: float, capacity: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+        taper, accept, efficiency, loss, stop = rest
+        idle = power <= PAUSE_KW
+        after, energy = port.charge(
+            soc, torch.where(idle, SOME_KW, power), hours, capacity, taper, accept, efficiency, loss, stop
+        )
+        push = torch.where(idle & (soc < stop), power - power.detach(), 0.0)
+        after, energy = torch.where(idle, soc, after), torch.where(idle, 0.0, energy)
+        return after + push * efficiency * hours / capacity, energy + push * hours
+
+    def discharge(
+        soc: Tensor, power: Tensor, hours: float, capacity: Tensor, efficiency: Tensor, loss: Tensor, floor: float
+    ) -> tuple[Tensor, Tensor]:
+        idle = power <= PAUSE_KW
+        after, energy = port.discharge(soc, torch.where(idle, SOME_KW, power), hours, capacity, efficiency, loss, floor)
+        push = torch.where(idle, power - power.detach(), 0.0)
+        after, energy = torch.where(idle, soc, after), torch.where(idle, 0.0, energy)
+        return after - push * hours / (efficiency * capacity), energy + push * hours
+
+    return port._replace(offered_power=offered_power, charge=charge, discharge=discharge)

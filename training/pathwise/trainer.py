@@ -1,0 +1,119 @@
+"""Trains a set network on the dollars of whole days, update by update."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...envs.ledger import Account
+from ...envs.safety.projection import Reserve
+from ...envs.world.bank import Bank
+from ..policy.network import SetNetwork
+from .rollout import Day, Noise, Rollout
+from .settings import PathwiseSettings
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one gradient step saw."""
+
+    number: int  # from 1
+    usd_per_car_day: float  # with the action noise, before the step
+    accounts_usd: dict[str, float]  # by account, per car and day
+    gradient_norm: float  # before clipping
+    learning_rate: float
+    noise: float
+    decided_share: float  # of the connected cars' steps, where the projection had the last word
+    cpu_s: float
+
+
+class PathwiseTrainer:
+    """Back-propagates dollars per car and day through the torch simulator.
+
+    Args:
+        banks: packed days, one bank per fleet; every update plays days of one, drawn evenly.
+        settings: see `PathwiseSettings`.
+        network: to go on with; None: a fresh one.
+        reserve: what the projection keeps back.
+        device: where network and ledger are computed.
+
+    Raises:
+        ValueError: no bank is given.
+    """
+
+    def __init__(
+        self,
+        banks: Sequence[Bank],
+        settings: PathwiseSettings | None = None,
+        *,
+        network: SetNetwork | None = None,
+        reserve: Reserve | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if not banks:
+            raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
+        s = self.settings = settings or PathwiseSettings()
+        if network is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(s.seed)
+                network = SetNetwork()
+        self.network = network.to(device)
+        self._rollouts = [
+            Rollout(bank, s.worlds, reserve=reserve, device=device, through_observation=s.through_observation)
+            for bank in banks
+        ]
+        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
+        self._days, self._noise = np.random.default_rng(s.seed), torch.Generator().manual_seed(s.seed)
+        self.done = 0
+
+    def train(self) -> Iterator[Update]:
+        """The updates that are left, one by one; stop whenever you like."""
+        while self.done < self.settings.updates:
+            yield self.update()
+
+    def update(self) -> Update:
+        """Play days, differentiate their dollars, step.
+
+        Raises:
+            FloatingPointError: dollars or gradient are no finite number; the weights are as before.
+        """
+        began, s = time.process_time(), self.settings
+        rollout = self._rollouts[int(self._days.integers(len(self._rollouts)))]
+        days = self._days.integers(rollout.bank.n_days, size=s.worlds)
+        noise = Noise(s.noise * (1.0 - self.done / s.updates), s.hold_steps)
+        played = rollout.play(self.network, days, noise, self._noise)
+        loss = played.cost_usd.mean() / rollout.bank.first.n_ports
+        norm, rate = self._descend(loss), self._rate()
+        self.done += 1
+        return Update(
+            self.done, float(loss.detach()), _per_car(played, rollout.bank), norm, rate, noise.scale,
+            played.decided_share, time.process_time() - began,
+        )  # fmt: skip
+
+    def _rate(self) -> float:
+        s = self.settings
+        wave = 0.5 * (1.0 + math.cos(math.pi * self.done / s.updates))
+        return s.learning_rate * (s.last_rate + (1.0 - s.last_rate) * wave)
+
+    def _descend(self, loss: torch.Tensor) -> float:
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm))
+        if not math.isfinite(norm) or not bool(torch.isfinite(loss)):
+            raise FloatingPointError(
+                f"update {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; the weights were kept"
+            )
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate()
+        self._optimiser.step()
+        return norm
+
+
+def _per_car(played: Day, bank: Bank) -> dict[str, float]:
+    mean = played.accounts_usd.detach().mean(0) / bank.first.n_ports
+    return {account.name.lower(): float(mean[account]) for account in Account}

@@ -1,0 +1,77 @@
+"""A site's level: what its cars must draw together to leave in time, and the cap that is set relative to it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...envs.encoding.fields import DAY_H
+from .columns import COLUMN
+from .pools import Groups
+
+LEVELS = 4
+"""Figures of a site's level that the network sees: see `deadline_level`."""
+
+LEAST_H = 0.25
+"""A deadline that has passed counts as so many hours away."""
+
+LEAST_LEVEL, GREATEST_CAP = 0.02, 4.0
+
+
+def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
+    """The least constant power of each site that serves all its present cars by their deadlines, and its surroundings.
+
+    For every deadline `d`, the energy due by `d` over the hours until then; the greatest of these is the valley
+    filling level of cars under a flat load (Yao, Demers and Shenker 1995). All are shares of the full set-points of
+    the site's connected cars.
+
+    Args:
+        ports: (B, N, K) as encoded.
+        mask: (B, N).
+        site: the site of each port.
+
+    Returns:
+        (B, S, LEVELS): the level, the mean need, the room below the bill's peak, the room below the limit.
+    """
+    can = ports[..., COLUMN["can_charge_kw"]] * mask
+    hours = torch.clamp(ports[..., COLUMN["hours_left"]], min=ports.new_tensor(LEAST_H / DAY_H))
+    due = ports[..., COLUMN["hours_needed"]] * can
+    order = torch.argsort(hours, dim=1, stable=True)
+    order = order.gather(1, torch.argsort(site.index[order], dim=1, stable=True))
+    by_deadline, until = due.gather(1, order), hours.gather(1, order)
+    member = site.index[order]
+    running = by_deadline.cumsum(1)
+    before = running - by_deadline
+    # The running sum where the site's cars begin: sites stand one after the other.
+    first = torch.ones_like(member, dtype=torch.bool)
+    first[:, 1:] = member[:, 1:] != member[:, :-1]
+    start = torch.where(first, before, torch.zeros_like(before)).cummax(1).values
+    rate = (running - start) / until
+    full = torch.clamp(site.total(can), min=1e-6)
+    level = full.new_zeros(full.shape).scatter_reduce(1, member, rate, "amax") / full
+    need = site.total(due / hours) / full
+    rooms = [site.mean(ports[..., COLUMN[name], None], mask)[..., 0] for name in ("peak_room", "site_headroom")]
+    return torch.stack([torch.clamp(level, 0.0, 2.0), torch.clamp(need, 0.0, 2.0), *rooms], -1)
+
+
+def cap_charging(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, levels: Tensor) -> Tensor:
+    """Scale the charging of each site's cars down to the cap that the network has set.
+
+    The site's cars draw at most `exp(cap)` times their deadline level, never more than their full set-points: 0 is
+    the level itself, a large number no cap.
+
+    Args:
+        wish: (B, N) in [0, 1].
+        ports: (B, N, K) as encoded.
+        mask: (B, N).
+        site: the site of each port.
+        cap: (B, S).
+        levels: (B, S, LEVELS) of `deadline_level`.
+    """
+    can = ports[..., COLUMN["can_charge_kw"]] * mask
+    wished = site.total(wish * can)
+    most = site.total(can) * torch.clamp(
+        torch.exp(torch.clamp(cap, max=GREATEST_CAP)) * (levels[..., 0] + LEAST_LEVEL), max=1.0
+    )
+    scale = torch.clamp(most / torch.clamp(wished, min=1e-6), max=1.0)
+    return wish * site.each(scale)

@@ -1,0 +1,38 @@
+"""What a kWh earns, in dollars, from what a port's observation tells of prices: derived, so nothing new is observed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...envs.encoding.fields import ENERGY_SCALE, POWER_SCALE, PRICE_SCALE
+from .columns import COLUMN
+
+MARGINS = 7
+"""Figures per car; see `margins`."""
+
+ROUND_TRIP = 0.85
+"""Of a kWh that is bought to be given back; the network learns the rest."""
+
+STEPS_SCALE = 10.0
+
+
+def margins(ports: Tensor) -> Tensor:
+    """Gains per kWh of the stay, at two scales, and how many hours of export the car has (B, N, MARGINS).
+
+    Export now, offset now, and the best export left, each against the cheapest hour left to refill.
+    """
+
+    def price(name: str) -> Tensor:
+        """$/kWh behind a squashed feature."""
+        y = torch.clamp(ports[..., COLUMN[name]], -0.99, 0.99)
+        return PRICE_SCALE * y / (1.0 - y.abs())
+
+    buy, sell = price("import_price"), price("export_price")
+    refill = (buy - price("saving")) / ROUND_TRIP
+    best = buy + price("spread")
+    gains = [sell - refill, buy - refill, best - refill]
+    scaled = [torch.tanh(gain / scale) for gain in gains for scale in (PRICE_SCALE, 10.0 * PRICE_SCALE)]
+    give_kw = torch.clamp(ports[..., COLUMN["can_export_kw"]] * POWER_SCALE, min=1.0)
+    kwh = ports[..., COLUMN["spare"]] * ports[..., COLUMN["capacity_kwh"]] * ENERGY_SCALE
+    return torch.stack([*scaled, torch.clamp(kwh / give_kw / STEPS_SCALE, max=2.0)], -1)

@@ -1,0 +1,111 @@
+"""The set network: an answer per car from its own token, its site's and fleet's pools, and the common context.
+
+Every weight is shared by all cars and all sites, and every figure of a site is scaled by the site, so that one
+network runs on any number of ports; permuting the cars permutes the answers. Scales are those of the observation
+(`envs.encoding.fields`), fixed; nothing is normalised by what was seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...envs.encoding import CONTEXT_WIDTH, PORT_WIDTH
+from .columns import COLUMN
+from .levels import LEVELS, cap_charging, deadline_level
+from .margins import MARGINS, margins
+from .meter import meter_export
+from .pools import Groups
+
+LEAST_LAXITY = 0.1
+"""Economic laxity (share of the steps left) below which a car begins to charge."""
+
+FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAP = 5.0, 0.1, 3.0
+"""Fresh weights: of the economic laxity in the answer, a factor on the last layers, and the open site cap."""
+
+
+@dataclass(frozen=True)
+class SetNetworkSizes:
+    """Widths of the layers.
+
+    Args:
+        token: of a car's own features and of the pools.
+        context: of what all cars share.
+        head: of the last hidden layer.
+    """
+
+    token: int = 64
+    context: int = 64
+    head: int = 64
+
+
+class SetNetwork(nn.Module):
+    """Maps an observation to one number per port in [-1, 1] (contracts 7, action).
+
+    Args:
+        sizes: widths of the layers.
+    """
+
+    def __init__(self, sizes: SetNetworkSizes | None = None) -> None:
+        super().__init__()
+        s = self.sizes = sizes or SetNetworkSizes()
+        pool = s.token + 1  # mean token, and the share of ports in use
+        self.token = _layers(PORT_WIDTH + MARGINS, s.token, s.token)
+        self.context = _layers(CONTEXT_WIDTH + pool, s.context, s.context)
+        self.head = nn.Sequential(nn.Linear(s.token + pool + s.context, s.head), nn.SiLU(), _quiet(s.head, 0.0))
+        # Fresh, the policy charges in each car's cheapest steps, and lets no site cap bind.
+        self.level = nn.Sequential(nn.Linear(pool + s.context + LEVELS, s.head), nn.SiLU(), _quiet(s.head, FIRST_CAP))
+        self.shortcut = nn.Parameter(torch.tensor(FIRST_SHORTCUT))
+
+    def forward(self, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, feeder: Groups) -> Tensor:
+        """Answer per port.
+
+        Args:
+            ports: (B, N, K) as encoded.
+            context: (B, M).
+            mask: (B, N), 1 where a car is.
+            site: the site of each port.
+            feeder: the feeder of each port.
+
+        Returns:
+            (B, N) in [-1, 1], 0 where no car is.
+        """
+        tokens = self.token(torch.cat([ports, margins(ports)], -1))
+        pooled, above = _pool(tokens, mask, site), _pool(tokens, mask, feeder)
+        common = context[:, None].expand(-1, feeder.count, -1)
+        around = feeder.each(self.context(torch.cat([common, above], -1)))
+        joint = torch.cat([tokens, site.each(pooled), around], -1)
+        wish = self.head(joint)[..., 0] + self.shortcut * cheapest_steps(ports)
+        answer = torch.tanh(wish)
+        levels = deadline_level(ports, mask, site)
+        # What a site decides is the same for all its cars: their mean, so that no car stands for the others.
+        shared = torch.cat([pooled, site.mean(around, mask), levels], -1)
+        cap = self.level(shared)[..., 0]
+        charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels)
+        exporting = meter_export(torch.clamp(-answer, min=0.0), ports, mask, site)
+        return (charging - exporting) * mask
+
+
+def cheapest_steps(ports: Tensor) -> Tensor:
+    """Positive where a car has to charge now to charge in its cheapest steps only (B, N): a rule to start from."""
+    needs = ports[..., COLUMN["need"]] > 0
+    return torch.where(needs, torch.clamp(LEAST_LAXITY - ports[..., COLUMN["economic_laxity"]], -0.2, 1.0), 0.0)
+
+
+def _pool(tokens: Tensor, mask: Tensor, groups: Groups) -> Tensor:
+    return torch.cat([groups.mean(tokens, mask), groups.share(mask)[..., None]], -1)
+
+
+def _layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs), nn.SiLU())
+
+
+def _quiet(inputs: int, bias: float) -> nn.Linear:
+    """A last layer that begins near the constant `bias`."""
+    layer = nn.Linear(inputs, 1)
+    with torch.no_grad():
+        layer.weight.mul_(FIRST_OUTPUT)
+        layer.bias.fill_(bias)
+    return layer
