@@ -25,7 +25,7 @@ def meter_export(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups) -> Ten
         site: the site of each port.
     """
     give = ports[..., COLUMN["can_export_kw"]] * mask
-    # Both powers are over the same scale; the load is told relative to the full set-point.
+    # The load is told relative to the full set-point, which a full car does not tell: its export stands in.
     full = torch.maximum(ports[..., COLUMN["can_charge_kw"]], give)
     load = torch.clamp(ports[..., COLUMN["site_load"]], min=0.0) * full
     together = torch.clamp(site.each(site.total(give)), min=1e-6)

@@ -22,7 +22,7 @@ from .pools import Groups
 LEAST_LAXITY = 0.1
 """Economic laxity (share of the steps left) below which a car begins to charge."""
 
-FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAP = 5.0, 0.1, 3.0
+FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAP = 5.0, 2.0, 3.0
 """Fresh weights: of the economic laxity in the answer, a factor on the last layers, and the open site cap."""
 
 
@@ -54,9 +54,9 @@ class SetNetwork(nn.Module):
         pool = s.token + 1  # mean token, and the share of ports in use
         self.token = _layers(PORT_WIDTH + MARGINS, s.token, s.token)
         self.context = _layers(CONTEXT_WIDTH + pool, s.context, s.context)
-        self.head = nn.Sequential(nn.Linear(s.token + pool + s.context, s.head), nn.SiLU(), _quiet(s.head, 0.0))
+        self.head = nn.Sequential(nn.Linear(s.token + pool + s.context, s.head), nn.SiLU(), _answer(s.head, 0.0))
         # Fresh, the policy charges in each car's cheapest steps, and lets no site cap bind.
-        self.level = nn.Sequential(nn.Linear(pool + s.context + LEVELS, s.head), nn.SiLU(), _quiet(s.head, FIRST_CAP))
+        self.level = nn.Sequential(nn.Linear(pool + s.context + LEVELS, s.head), nn.SiLU(), _answer(s.head, FIRST_CAP))
         self.shortcut = nn.Parameter(torch.tensor(FIRST_SHORTCUT))
 
     def forward(self, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, feeder: Groups) -> Tensor:
@@ -102,8 +102,8 @@ def _layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs), nn.SiLU())
 
 
-def _quiet(inputs: int, bias: float) -> nn.Linear:
-    """A last layer that begins near the constant `bias`."""
+def _answer(inputs: int, bias: float) -> nn.Linear:
+    """A last layer whose answers begin around `bias`."""
     layer = nn.Linear(inputs, 1)
     with torch.no_grad():
         layer.weight.mul_(FIRST_OUTPUT)
