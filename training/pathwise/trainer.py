@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,6 +96,40 @@ class PathwiseTrainer:
             self.done, float(loss.detach()), _per_car(played, rollout.bank), norm, rate, noise.scale,
             played.decided_share, time.process_time() - began,
         )  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on but the banks: tensors, numbers and words, so no pickled class.
+
+        The tensors are copies. `torch.load(weights_only=True)` reads what `torch.save` makes of it.
+        """
+        kept = {
+            "settings": asdict(self.settings),
+            "sizes": asdict(self.network.sizes),
+            "days_of_banks": [rollout.bank.n_days for rollout in self._rollouts],
+            "done": self.done,
+            "network": self.network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "days": self._days.bit_generator.state,
+            "noise": self._noise.get_state(),
+        }
+        return copy.deepcopy(kept)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where `state` was taken: on the CPU to the same bits as without the pause.
+
+        Raises:
+            ValueError: the state is of other settings, other widths or other banks than this trainer's.
+        """
+        own = self.state_dict()
+        for name in ("settings", "sizes", "days_of_banks"):
+            if state.get(name) != own[name]:
+                raise ValueError(f"the state was taken with {name} {state.get(name)}; this trainer has {own[name]}")
+        state = copy.deepcopy(dict(state))
+        self.network.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._days.bit_generator.state = state["days"]
+        self._noise.set_state(state["noise"].cpu())
+        self.done = int(state["done"])
 
     def _rate(self) -> float:
         s = self.settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,40 @@ def test_a_seed_repeats_to_the_last_bit(bank: Bank) -> None:
         assert [update.number for update in trainer.train()] == [1, 2]
         weights.append(torch.nn.utils.parameters_to_vector(trainer.network.parameters()).detach())
     assert torch.equal(*weights)
+
+
+def test_a_state_that_went_through_a_file_goes_on_to_the_same_bits(bank: Bank, tmp_path: Path) -> None:
+    settings, file = PathwiseSettings(updates=4, worlds=DAYS, seed=3), tmp_path / "state.pt"
+    whole = PathwiseTrainer([bank, bank], settings)
+    reports = [update.usd_per_car_day for update in whole.train()]
+    broken_off = PathwiseTrainer([bank, bank], settings)
+    for _ in range(2):
+        broken_off.update()
+    torch.save(broken_off.state_dict(), file)
+    resumed = PathwiseTrainer([bank, bank], settings, network=fresh(9))
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    assert [update.usd_per_car_day for update in resumed.train()] == reports[2:]
+    last, again = whole.state_dict(), resumed.state_dict()
+    assert (again["days"], again["done"]) == (last["days"], last["done"])
+    for part in ("network", "optimiser", "noise"):
+        torch.testing.assert_close(again[part], last[part], rtol=0, atol=0)
+
+
+def test_a_kept_state_does_not_move_with_the_training(bank: Bank) -> None:
+    trainer = PathwiseTrainer([bank], PathwiseSettings(updates=2, worlds=DAYS))
+    kept = trainer.state_dict()
+    before = {name: weight.clone() for name, weight in kept["network"].items()}
+    trainer.update()
+    assert all(torch.equal(kept["network"][name], weight) for name, weight in before.items())
+    assert kept["done"] == 0
+
+
+def test_a_state_of_other_settings_or_banks_is_refused(bank: Bank) -> None:
+    state = PathwiseTrainer([bank], PathwiseSettings(updates=2, worlds=DAYS)).state_dict()
+    with pytest.raises(ValueError, match="taken with settings"):
+        PathwiseTrainer([bank], PathwiseSettings(updates=3, worlds=DAYS)).load_state_dict(state)
+    with pytest.raises(ValueError, match="taken with days_of_banks"):
+        PathwiseTrainer([bank, bank], PathwiseSettings(updates=2, worlds=DAYS)).load_state_dict(state)
 
 
 def test_dollars_fall(bank: Bank) -> None:
