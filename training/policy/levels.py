@@ -40,13 +40,15 @@ def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
     order = order.gather(1, torch.argsort(site.index[order], dim=1, stable=True))
     by_deadline, until = due.gather(1, order), hours.gather(1, order)
     member = site.index[order]
-    running = by_deadline.cumsum(1)
+    # In double, since the sum runs through all sites: 10,000 cars' rounding would outweigh a small site's need.
+    running = by_deadline.double().cumsum(1)
     before = running - by_deadline
     # The running sum where the site's cars begin: sites stand one after the other.
     first = torch.ones_like(member, dtype=torch.bool)
     first[:, 1:] = member[:, 1:] != member[:, :-1]
-    start = torch.where(first, before, torch.zeros_like(before)).cummax(1).values
-    rate = (running - start) / until
+    start = before.new_zeros(before.shape[0], site.count)
+    start = start.scatter_reduce(1, member, torch.where(first, before, 0.0), "amax").gather(1, member)
+    rate = (running - start).to(until.dtype) / until
     full = torch.clamp(site.total(can), min=1e-6)
     level = full.new_zeros(full.shape).scatter_reduce(1, member, rate, "amax") / full
     need = site.total(due / hours) / full
