@@ -70,7 +70,7 @@ def processes(
     """A pool of fresh processes on this machine."""
     context = multiprocessing.get_context("spawn")
     ours_before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, initializer=start_worker)
     try:
         position = {pool.submit(work, task): at for at, task in enumerate(tasks)}
         for done in as_completed(position):
@@ -85,7 +85,7 @@ def processes(
     pool.shutdown()
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
     """Leave Ctrl-C to the parent, end with it however it ends, and keep to one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ |= ONE_THREAD

@@ -1,0 +1,185 @@
+"""DAgger: the network plays, a teacher says what it would have done there, the network learns to do so.
+
+Ross, Gordon and Bagnell 2011 (`A reduction of imitation learning and structured prediction to no-regret online
+learning`), from the first round on with the network's own play: fresh, it charges in each car's cheapest steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import huber_loss
+
+from ...envs.safety.projection import Reserve
+from ...envs.world.bank import Bank
+from ..policy.network import SetNetwork
+from .labels import Classroom, Question
+from .memory import Examples, Memory
+from .play import Played, Player
+from .settings import ImitationSettings
+from .teachers import find_teacher
+
+Array = NDArray[Any]
+
+LEAST_KW = 1e-3
+"""A port that can take and give less has nothing to decide."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round saw."""
+
+    number: int  # from 1
+    usd_per_car_day: float  # as played, before the round's fits
+    labels: int  # fleets labelled in this round
+    loss: float  # mean over the round's fits
+    deviation_share: float  # mean distance from the label, of full power, in the last fit
+    cpu_s: float  # of the calling process
+
+
+class ImitationTrainer:
+    """Teaches a network to do as a teacher does.
+
+    Close it (or use it as a context manager) where `settings.workers` is not 0.
+
+    Args:
+        banks: packed days, one bank per fleet; every round plays days of one, drawn evenly.
+        settings: see `ImitationSettings`.
+        network: to go on with; None: a fresh one.
+        reserve: what the projection keeps back.
+        device: where the network is computed.
+
+    Raises:
+        ValueError: no bank is given, or there is no such teacher.
+    """
+
+    def __init__(
+        self,
+        banks: Sequence[Bank],
+        settings: ImitationSettings | None = None,
+        *,
+        network: SetNetwork | None = None,
+        reserve: Reserve | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if not banks:
+            raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
+        s = self.settings = settings or ImitationSettings()
+        find_teacher(s.teacher)
+        if network is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(s.seed)
+                network = SetNetwork()
+        self.network, self._device = network.to(device), device
+        self._players = [Player(bank, s.worlds, reserve, device) for bank in banks]
+        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
+        self._days, self._batches = np.random.default_rng(s.seed), torch.Generator().manual_seed(s.seed)
+        self._memory, self._classroom = Memory(s.memory), Classroom(s.workers)
+        self.done = 0
+
+    def __enter__(self) -> ImitationTrainer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the teacher's processes."""
+        self._classroom.close()
+
+    def train(self) -> Iterator[Round]:
+        """The rounds that are left, one by one; stop whenever you like."""
+        while self.done < self.settings.rounds:
+            yield self.round()
+
+    def round(self) -> Round:
+        """Play days, ask the teacher about them, fit.
+
+        Raises:
+            FloatingPointError: the loss is no finite number; the weights are those before that fit.
+        """
+        began, s = time.process_time(), self.settings
+        fleet = int(self._days.integers(len(self._players)))
+        player = self._players[fleet]
+        days = self._days.integers(player.bank.n_days, size=s.worlds)
+        played = player.play(self.network, days)
+        examples = self._labelled(player, days, played)
+        if len(examples):
+            self._memory.add(fleet, examples)
+        fitted = [self._fit(i) for i in range(s.fits_per_round)] if len(self._memory) else [(0.0, 0.0)]
+        self.done += 1
+        usd = float(played.cost_usd.mean()) / player.bank.first.n_ports
+        loss = float(np.mean([loss for loss, _ in fitted]))
+        return Round(self.done, usd, len(examples), loss, fitted[-1][1], time.process_time() - began)
+
+    def _labelled(self, player: Player, days: Array, played: Played) -> Examples:
+        """The teacher's answers on some steps of the played days."""
+        s, busy = self.settings, (np.maximum(played.take_kw, played.give_kw) > LEAST_KW).any(2)
+        steps = [self._some(np.flatnonzero(busy[:, world])) for world in range(s.worlds)]
+        asked = [
+            Question(player.bank.scenarios[day], played.setpoint_kw[:, world], tuple(steps[world].tolist()), s.teacher)
+            for world, day in enumerate(days)
+        ]
+        said = self._classroom.answer_all(asked)
+        step, world = np.concatenate(steps), np.repeat(np.arange(s.worlds), [len(each) for each in steps])
+        share, weight = as_action(np.concatenate(said), played.take_kw[step, world], played.give_kw[step, world])
+        columns = (*(part[step, world] for part in played.seen), share, weight)
+        return Examples(*(torch.from_numpy(np.asarray(column, np.float32)) for column in columns))
+
+    def _some(self, steps: Array) -> Array:
+        return np.sort(self._days.choice(steps, min(len(steps), self.settings.labels_per_day), replace=False))
+
+    def _fit(self, number: int) -> tuple[float, float]:
+        """A gradient step; its loss, and the mean distance from the labels."""
+        s = self.settings
+        fleet, drawn = self._memory.draw(s.batch, self._batches)
+        examples, player = Examples(*(column.to(self._device) for column in drawn)), self._players[fleet]
+        share = self.network(examples.ports, examples.context, examples.mask, player.site, player.feeder)
+        each = huber_loss(share, examples.share, reduction="none", delta=s.robust_share)
+        decided = torch.clamp(examples.weight.sum(), min=1.0)
+        loss = (each * examples.weight).sum() / decided / s.robust_share
+        self._descend(loss, self._rate(self.done + number / s.fits_per_round))
+        distance = ((share - examples.share).abs() * examples.weight).sum() / decided
+        return float(loss.detach()), float(distance.detach())
+
+    def _rate(self, rounds: float) -> float:
+        s = self.settings
+        wave = 0.5 * (1.0 + math.cos(math.pi * rounds / s.rounds))
+        return s.learning_rate * (s.last_rate + (1.0 - s.last_rate) * wave)
+
+    def _descend(self, loss: torch.Tensor, rate: float) -> None:
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm))
+        if not math.isfinite(norm):
+            raise FloatingPointError(
+                f"round {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; the weights were kept"
+            )
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.step()
+
+
+def as_action(request_kw: Array, take_kw: Array, give_kw: Array) -> tuple[Array, Array]:
+    """A request as the action that asks for it, and the weight of each port in the loss.
+
+    Args:
+        request_kw: of each port, positive = charge; NaN: nothing is known.
+        take_kw: what an action of 1 stands for.
+        give_kw: what an action of -1 stands for, positive.
+
+    Returns:
+        The action in [-1, 1], of the shape given, and 1 where the port can do anything at all and the request is known.
+    """
+    asked = np.nan_to_num(request_kw)
+    most = np.where(asked > 0, take_kw, give_kw)
+    share = np.clip(asked / np.maximum(most, LEAST_KW), -1.0, 1.0)
+    decides = (np.maximum(take_kw, give_kw) > LEAST_KW) & ~np.isnan(request_kw)
+    return np.where(decides & (most > LEAST_KW), share, 0.0), decides.astype(float)
