@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .encoding.fields import DEAD_BAND
-from .physics.backends import operations, rounding_of
+from .physics.backends import operations
 from .physics.team import Team, team_of
-from .safety.car import car_model
+from .safety.array_survey import survey_arrays
 from .safety.survey import survey
-from .snapshot import Snapshot
+from .snapshot import Snapshot, require_shape
 
 
 def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", threads: int | Team = 1) -> Any:
@@ -21,28 +21,13 @@ def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", thr
     Positive is a share of what the port can take now, negative of what it can give now without breaking its reserve
     or its departure, and 0 (or NaN) pauses.
     """
+    require_shape("action", action, snapshot.ports.soc.shape)
     if backend == "numba":
         return _compiled(snapshot, action, threads)
-    o, car, p = operations(backend), car_model(backend), snapshot.ports
-    one, known = p.capacity_kwh * 0 + 1, p.soc == p.soc
-    share = o.minimum(o.maximum(o.where(action == action, action, one * 0), -1.0), 1.0)
-    share = o.where(o.maximum(share, -share) < DEAD_BAND, one * 0, share)
-
-    def filled(column: Any) -> Any:
-        return o.where(p.plugged, column, one * 0.5)
-
-    capacity = filled(p.capacity_kwh)
-    soc = car.plan_soc(p.soc, known, p.need_kwh, capacity)
-    target = car.plan_target(p.soc, known, p.target_soc, p.charge_limit_soc, p.min_soc)
-    take = car.can_charge(p.soc, known, p.need_kwh, p.charge_limit_soc, p.max_charge_kw)
-    give = car.can_export(
-        known & p.export_consent & (p.steps_left > 0) & (p.max_discharge_kw > 0), soc, target,
-        (p.steps_left - 1) * one * snapshot.step_h, snapshot.step_h, p.reserve_soc, p.min_soc, p.max_discharge_kw,
-        p.min_discharge_kw, p.step_kw, filled(p.discharge_efficiency), p.max_charge_kw, capacity, filled(p.taper_soc),
-        filled(p.battery_accept_kw), filled(p.charge_efficiency), p.fixed_loss_kw,
-        rounding_of(p.soc),
-    )  # fmt: skip
-    return o.where(share > 0, share * take, share * give)
+    o, cars = operations(backend), survey_arrays(snapshot, backend)
+    share = o.minimum(o.maximum(o.where(action == action, action, 0.0), -1.0), 1.0)
+    share = o.where(o.maximum(share, -share) < DEAD_BAND, 0.0, share)
+    return o.where(share > 0, share * cars.take_kw, share * cars.give_kw)
 
 
 @cache

@@ -76,9 +76,13 @@ class Simulator:
             first.step_h, first.n_steps, window, lo * 3600, hi * 3600, rounding_of(self.bank.days.demand_rate)
         )
         self.money = money_terms(first.money)
-        self._engine: Engine = make_engine(backend, self.bank, self.money, self.terms, threads, device)
+        self._engine = self._make_engine(backend, threads, device)
         self._state = self._engine.prepare(blank_state(self.bank, n_worlds))
         self._today: _Today | None = None
+
+    def _make_engine(self, backend: str, threads: int | Team, device: str) -> Engine:
+        """What steps the worlds; a subclass may bring its own."""
+        return make_engine(backend, self.bank, self.money, self.terms, threads, device)
 
     @property
     def state(self) -> WorldState:

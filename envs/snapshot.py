@@ -191,6 +191,16 @@ class Snapshot:
         return Snapshot(**{f.name: _copied(getattr(self, f.name)) for f in fields(self) if f.init})
 
 
+def require_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an array that compiled loops would read past its end.
+
+    Raises:
+        ValueError: `values` has another shape.
+    """
+    if tuple(values.shape) != tuple(shape):
+        raise ValueError(f"{name} has shape {tuple(values.shape)}; it must be {tuple(shape)}, worlds and ports")
+
+
 def _copied(value: Any) -> Any:
     if isinstance(value, Outlook):
         # The series are never written after they were packed; only the positions move.

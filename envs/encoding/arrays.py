@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..physics.backends import operations, rounding_of
-from ..safety.car import car_model
+from ..physics.backends import operations
 from ..safety.library import Library
+from ..safety.survey import CarNow
 from ..snapshot import Snapshot
 from .features import port_features
 from .fields import (
@@ -28,51 +28,30 @@ class ArrayCoder:
     """Encodes snapshots by array operations."""
 
     def __init__(self, backend: str) -> None:
-        self._ops, self._car, self._features = operations(backend), car_model(backend), port_features(backend)
+        self._ops, self._features = operations(backend), port_features(backend)
         self._torch = backend == "torch"
         self._lib = Library(backend)
 
-    def ports(self, snapshot: Snapshot) -> Any:
+    def ports(self, snapshot: Snapshot, cars: CarNow) -> Any:
         """Port features (B, N, K)."""
-        o, p, car, s = self._ops, snapshot.ports, self._car, snapshot.sites
+        o, p, s = self._ops, snapshot.ports, snapshot.sites
         here, one = p.plugged, p.capacity_kwh * 0 + 1
-
-        def filled(column: Any, value: float) -> Any:
-            """Harmless numbers for empty ports: the formulas divide by them."""
-            return o.where(here, column, one * value)
-
-        known = p.soc == p.soc
-        capacity, taper, accept = (
-            filled(p.capacity_kwh, 1),
-            filled(p.taper_soc, 0.5),
-            filled(p.battery_accept_kw, 1),
-        )
-        eta, eta_out = filled(p.charge_efficiency, 1), filled(p.discharge_efficiency, 1)
-        curve = (capacity, taper, accept, eta, p.fixed_loss_kw)
-        soc = car.plan_soc(p.soc, known, p.need_kwh, capacity)
-        target = car.plan_target(p.soc, known, p.target_soc, p.charge_limit_soc, p.min_soc)
-        top = car.can_charge(p.soc, known, p.need_kwh, p.charge_limit_soc, p.max_charge_kw)
-        need_h = car.hours_to(target, soc, p.max_charge_kw, *curve)
-        steps = p.steps_left
-        allowed = known & p.export_consent & (steps > 0) & (p.max_discharge_kw > 0)
-        export = car.can_export(
-            allowed, soc, target, (steps - 1) * one * snapshot.step_h, snapshot.step_h, p.reserve_soc, p.min_soc,
-            p.max_discharge_kw, p.min_discharge_kw, p.step_kw, eta_out, p.max_charge_kw, *curve,
-            rounding_of(p.soc),
-        )  # fmt: skip
+        known, steps = p.soc == p.soc, p.steps_left
+        capacity = o.where(here, p.capacity_kwh, one)
         at = o.minimum(o.maximum(steps, 1), snapshot.horizon) - 1
         site, tariff = snapshot.port_site, s.tariff[snapshot.port_site]
         slots, cheapest, cheapest_at, best = self._price_tables(snapshot, at)
         load = s.net_load_kw[:, site]
-        cars = self._on_sites(snapshot, p.max_charge_kw)[:, site]
+        full = self._on_sites(snapshot, p.max_charge_kw)[:, site]
         last = o.where(p.last_setpoint_kw == p.last_setpoint_kw, p.last_setpoint_kw, one * 0)
         c = snapshot.context
         values = self._features(
-            soc, known, target, need_h, steps * one * snapshot.step_h, top, export, capacity, p.charge_limit_soc,
-            p.reserve_soc, p.min_soc, p.max_charge_kw, slots, need_h / snapshot.step_h, at + one,
+            cars.soc, known, cars.target_soc, cars.need_h, steps * one * snapshot.step_h, cars.take_kw, cars.give_kw,
+            capacity, p.charge_limit_soc, p.reserve_soc, p.min_soc, p.max_charge_kw, slots,
+            cars.need_h / snapshot.step_h, at + one,
             c.import_price_now_usd_per_kwh[:, tariff], cheapest, cheapest_at * snapshot.step_h,
             c.export_price_now_usd_per_kwh[:, tariff], best, last, s.import_limit_kw.now()[:, site] - load, load,
-            s.peak_kw[:, site] - load, cars, s.demand_rate_usd_per_kw[:, site], p.override * one,
+            s.peak_kw[:, site] - load, full, s.demand_rate_usd_per_kw[:, site], p.override * one,
         )  # fmt: skip
         return self._stack([o.where(here, value * one, one * 0) for value in values])
 
@@ -101,8 +80,8 @@ class ArrayCoder:
         take = (lambda table: table.gather(-1, index)) if torch else lambda table: np.take_along_axis(table, index, -1)
         return tuple(take(table)[..., 0] for table in (below, low, low_at, high))  # type: ignore[return-value]
 
-    def context(self, snapshot: Snapshot, ports: Any) -> Any:
-        """Context features (B, M); `ports` are the port features of the same snapshot."""
+    def context(self, snapshot: Snapshot, cars: CarNow) -> Any:
+        """Context features (B, M)."""
         o, c, s, f = self._ops, snapshot.context, snapshot.sites, snapshot.feeders
         p, horizon, per_hour = snapshot.ports, snapshot.horizon, round(1 / snapshot.step_h)
         one = s.net_load_kw[:, 0] * 0 + 1
@@ -110,10 +89,11 @@ class ArrayCoder:
         angle = 2 * math.pi * c.seconds_of_day * one / 86400
         emissions = c.emissions_now_kg_per_kwh
         known = emissions == emissions
-        needed = self._needed_share(snapshot)
+        left = o.where(p.plugged, o.maximum(p.steps_left, 1) * one[:, None] * snapshot.step_h, 0.0).sum(1)
+        needed = cars.need_h.sum(1) / o.maximum(left, 1e-9)
         columns = [
             xp.sin(angle), xp.cos(angle), (c.weekday >= 5) * one, snapshot.step_h * one,
-            p.plugged.sum(1) * one / snapshot.n_ports, needed,
+            p.plugged.sum(1) * one / snapshot.n_ports, _clip(o, needed, 0, 2),
             _clip(o, c.price_known_steps * one / horizon, 0, 1),
             _clip(o, s.demand_rate_usd_per_kw.mean(1) / DEMAND_SCALE, 0, 2),
             o.where(known, _clip(o, emissions / EMISSION_SCALE, 0, 2), one * 0), known * one,
@@ -132,22 +112,6 @@ class ArrayCoder:
             hours = [min(i * per_hour, horizon - 1) for i in range(OUTLOOK_HOURS)]
             columns += [_squash(o, (window[:, :, h] if h else now).mean(1), PRICE_SCALE) for h in hours]
         return self._stack([column * one for column in columns])
-
-    def _needed_share(self, snapshot: Snapshot) -> Any:
-        o, p, car = self._ops, snapshot.ports, self._car
-        one = p.capacity_kwh * 0 + 1
-        known = p.soc == p.soc
-        capacity = o.where(p.plugged, p.capacity_kwh, one)
-        soc = car.plan_soc(p.soc, known, p.need_kwh, capacity)
-        target = car.plan_target(p.soc, known, p.target_soc, p.charge_limit_soc, p.min_soc)
-        hours = car.hours_to(
-            target, soc, p.max_charge_kw, capacity, o.where(p.plugged, p.taper_soc, one * 0.5),
-            o.where(p.plugged, p.battery_accept_kw, one), o.where(p.plugged, p.charge_efficiency, one),
-            p.fixed_loss_kw,
-        )  # fmt: skip
-        needed = o.where(p.plugged, hours, one * 0).sum(1)
-        left = o.where(p.plugged, o.maximum(p.steps_left, 1) * one * snapshot.step_h, one * 0).sum(1)
-        return _clip(o, needed / o.maximum(left, 1e-9), 0, 2)
 
     def _event_columns(self, snapshot: Snapshot, one: Any) -> list[Any]:
         o, e, step_h = self._ops, snapshot.context.events, snapshot.step_h

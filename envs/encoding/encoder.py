@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..physics.team import Team, team_of
+from ..safety.array_survey import survey_arrays
 from ..safety.survey import survey
 from ..snapshot import Snapshot
 from .fields import CONTEXT_WIDTH, PORT_WIDTH
@@ -48,12 +49,13 @@ class ArrayEncoder:
     def __init__(self, backend: str) -> None:
         from .arrays import ArrayCoder
 
-        self._coder = ArrayCoder(backend)
+        self._coder, self._backend = ArrayCoder(backend), backend
 
     def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
-        ports = self._coder.ports(snapshot)
+        cars = survey_arrays(snapshot, self._backend)
+        ports = self._coder.ports(snapshot, cars)
         mask = snapshot.ports.plugged * ports[..., 0] * 0 + snapshot.ports.plugged
-        made = Observation(ports, self._coder.context(snapshot, ports), mask)
+        made = Observation(ports, self._coder.context(snapshot, cars), mask)
         if out is None:
             return made
         for target, source in zip(out, made, strict=True):

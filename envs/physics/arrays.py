@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..ledger import Account, MoneyTerms, Tally
+from ..snapshot import require_shape
 from ..world.bank import Bank, DayTable, StayTable
 from .array_bill import bill, dearest, in_peaker_window, pay_events
 from .array_stays import arrivals, next_arrival, settle, unplugged
 from .array_tools import Tools
 from .backends import ledger_model, operations, port_model
-from .state import StepTerms, WorldState
+from .state import COMMAND_KW, StepTerms, WorldState
 
 
 class ArrayEngine:
@@ -78,6 +79,7 @@ class ArrayEngine:
         change: dict[int, Any] = {}
         tally: dict[int, Any] = {}
         setpoint_kw = setpoint_kw if self._torch else np.asarray(setpoint_kw, self._dtype)
+        require_shape("setpoint_kw", setpoint_kw, state.ports.soc.shape)
         state, power_kw = self._drive(state, setpoint_kw, change, tally)
         cars_kw = power_kw @ self._site_of
         state = bill(t, state, cars_kw, change, tally)
@@ -146,7 +148,7 @@ class ArrayEngine:
         from_battery = o.where(exporting, capacity * (state.soc - after), given * 0)
         calendar = t.ledger.calendar_wear(state.soc, after, capacity, h) * p.plugged
         was = o.where(p.last_setpoint_kw == p.last_setpoint_kw, p.last_setpoint_kw, setpoint * 0)
-        changed = (o.maximum(setpoint - was, was - setpoint) > 1e-6) & p.plugged
+        changed = (o.maximum(setpoint - was, was - setpoint) > COMMAND_KW) & p.plugged
         money = t.money
         wear = money.wear_usd_per_kwh * from_battery + money.calendar_wear_usd_per_kwh * calendar
         change[Account.WEAR_USD] = wear.sum(1)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..ledger import Account, MoneyTerms
+from ..snapshot import require_shape
 from ..world.bank import Bank, DayTable
 from .state import StepTerms, WorldState
 from .team import Team, team_of
@@ -72,6 +73,7 @@ class CompiledEngine:
 
     def advance(self, state: WorldState, setpoint_kw: Any) -> tuple[WorldState, Any]:
         setpoints = np.ascontiguousarray(setpoint_kw, self._bank.dtype)
+        require_shape("setpoint_kw", setpoints, state.ports.soc.shape)
         change = self._change
 
         def part(lo: int, hi: int) -> None:

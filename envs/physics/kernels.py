@@ -10,6 +10,7 @@ import math
 from ..ledger import Account, Tally
 from .backends import ledger_model, port_model
 from .compiling import kernel
+from .state import COMMAND_KW
 from .stay_kernels import arrival, look_out, settle, unplug
 
 _port, _ledger = port_model("numba"), ledger_model("numba")
@@ -67,7 +68,7 @@ def drive(b, n, h, rounding, state, setpoint_kw):
         )
         grid, taken = -given, capacity * (before - after)
     last = p.last_setpoint_kw[b, n]
-    changed = abs(setpoint - (0.0 if math.isnan(last) else last)) > 1e-6
+    changed = abs(setpoint - (0.0 if math.isnan(last) else last)) > COMMAND_KW
     if changed:
         p.commands_today[b, n] += 1
     state.soc[b, n] = after

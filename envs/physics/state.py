@@ -20,6 +20,9 @@ Array = Any
 NO_STAY = -1
 NEVER = 1_000_000
 
+COMMAND_KW = 1e-6
+"""A set-point that differs from the last one by more is a new command to the car."""
+
 
 class WorldState(NamedTuple):
     """Arrays of all worlds."""

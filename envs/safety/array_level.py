@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .library import Library
-
-TOLERANCE = 1e-9
-MAX_LEVEL_STEPS = 60
-NARROW = 1e-13
+from .tolerances import MAX_LEVEL_STEPS, NARROW, TOLERANCE
 
 
 def cut_to_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any) -> Any:

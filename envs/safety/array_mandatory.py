@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from .array_fleet import Fleet, Tools
-from .array_level import TOLERANCE
 from .array_plan import power_at
 from .car import TINY_HOURS
 from .ranking import order_by, pick, unsorted
 from .reasons import Reason
+from .tolerances import TOLERANCE
 
 
 def must_charge(t: Tools, fleet: Fleet, want: Any, floors: Any, why: Any) -> tuple[Any, Any]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .array_fleet import Fleet, Tools
-from .array_level import TOLERANCE, cut_to_level
+from .array_level import cut_to_level
 from .array_rooms import Rooms
-
-MOST_STEPS = 1e6
-LEAST_ROOM_KW = 1e-6
+from .tolerances import LEAST_ROOM_KW, MOST_STEPS, TOLERANCE
 
 
 def own_floors(t: Tools, fleet: Fleet, need: Any) -> Any:

@@ -9,15 +9,7 @@ from .array_fleet import Fleet, Tools
 from .array_plan import floors_of, planned_now
 from .array_rooms import Rooms
 from .reasons import Reason
-
-REFILL_STEPS = 4
-"""Bisections of the share of all exports that can still be refilled: to 1/16."""
-
-REFILL_ROUNDING = 1e-8
-"""Steps of full power by which an exporting car may be due now: none but for rounding."""
-
-STRAIN_ROUNDING_KW = 1e-6
-"""A plan that lacks no more than this lacks nothing."""
+from .tolerances import REFILL_ROUNDING, REFILL_STEPS, STRAIN_ROUNDING_KW
 
 
 def refill_strain(t: Tools, fleet: Fleet, want: Any, share: Any, rooms: Rooms, now_kw: Any) -> tuple[Any, Any]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..physics.backends import port_model
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, require_shape
 from .array_exports import box, limit_exports, need_after_exports
 from .array_fleet import Fleet, Tools, gather, make_tools
 from .array_imports import economic_laxity, imports_fit, raise_to_mandatory, share_imports
-from .array_level import TOLERANCE
 from .array_mandatory import add_reserve, must_charge
 from .array_plan import fill, floors_of, latest_starts_fit, own_floors, planned_now
 from .array_refill import refill_exports
@@ -22,6 +21,7 @@ from .car import car_model
 from .library import Library
 from .projection import ExpectedLoad, Projection, Reserve
 from .reasons import Reason
+from .tolerances import TOLERANCE
 
 
 class ArrayProjector:
@@ -40,6 +40,7 @@ class ArrayProjector:
         o, t = lib.ops, make_tools(lib, self._car, self._port, snapshot)
         fleet = gather(t, snapshot)
         asked = lib.doubles(lib.array(requested_kw, soc))
+        require_shape("requested_kw", asked, soc.shape)
         want, why = box(t, fleet, asked)
         want = o.where(fleet.here, want, 0.0)
         if bool((want < 0).any()):

@@ -10,20 +10,12 @@ from .car import car_model
 from .fit_kernels import floors
 from .plan_kernels import fill, planned_now
 from .reasons import Reason
+from .tolerances import REFILL_ROUNDING, REFILL_STEPS, STRAIN_ROUNDING_KW
 
 hours_after_export = car_model("numba").hours_after_export
 floor_to_step = port_model("numba").floor_to_step
 
 REFILL, EXPORT_LIMIT = int(Reason.REFILL), int(Reason.EXPORT_LIMIT)
-
-REFILL_STEPS = 4
-"""Bisections of the share of all exports that can still be refilled: to 1/16."""
-
-REFILL_ROUNDING = 1e-8
-"""Steps of full power by which an exporting car may be due now: none but for rounding."""
-
-STRAIN_ROUNDING_KW = 1e-6
-"""A plan that lacks no more than this lacks nothing."""
 
 
 @kernel

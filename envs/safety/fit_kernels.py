@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..physics.compiling import kernel
-from .plan_kernels import TOLERANCE, fill
+from .plan_kernels import fill
 from .room_kernels import feeder_room, least_feeder_room, least_site_room, site_room
+from .tolerances import TOLERANCE
 
 
 @kernel

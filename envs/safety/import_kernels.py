@@ -8,14 +8,12 @@ from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
 from .reasons import Reason
+from .tolerances import RANK_ROUNDING
 
 draw = car_model("numba").draw
 floor_to_step, ceil_to_step = port_model("numba").floor_to_step, port_model("numba").ceil_to_step
 
 BOX, IMPORT_LIMIT = int(Reason.BOX), int(Reason.IMPORT_LIMIT)
-
-RANK_ROUNDING = 1e6
-"""Ties are broken by port order on keys rounded to 1e-6 (contracts 5)."""
 
 
 @kernel

@@ -14,8 +14,9 @@ from .car import car_model
 from .export_kernels import export_on_step, keep_export_limits, need_after_exports, refill_exports
 from .fit_kernels import floors, last_unfit, own_floors
 from .import_kernels import economic_laxity, import_rooms, imports_fit, order_by, share_imports
-from .plan_kernels import TOLERANCE, fill, planned_now, power_at, sort_by_departure
+from .plan_kernels import fill, planned_now, power_at, sort_by_departure
 from .reasons import Reason
+from .tolerances import TOLERANCE
 
 Array = NDArray[Any]
 

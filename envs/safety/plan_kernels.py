@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 
 from ..physics.compiling import kernel
 from .room_kernels import feeder_room, site_room
+from .tolerances import LEAST_ROOM_KW, MAX_LEVEL_STEPS, MOST_STEPS, NARROW, TOLERANCE
 
 Array = NDArray[Any]
-
-TOLERANCE = 1e-9
-MAX_LEVEL_STEPS = 60
 
 
 class Cars(NamedTuple):
@@ -115,7 +113,7 @@ def level(m, cars, group_of, group, room, start):
         at = at + excess / slope if slope > 0.0 else 0.5 * (lo + hi)
         if not (lo < at < hi):
             at = 0.5 * (lo + hi)
-            if hi - lo < 1e-13:
+            if hi - lo < NARROW:
                 break
     for i in range(m):
         if group_of[i] == group:
@@ -160,7 +158,7 @@ def common_level(count, cars, room, most, start):
         at = at + excess / slope if slope > 0.0 else 0.5 * (lo + hi)
         if not (lo < at < hi):
             at = 0.5 * (lo + hi)
-            if hi - lo < 1e-13:
+            if hi - lo < NARROW:
                 break
     return at
 
@@ -271,8 +269,8 @@ def fill(b, m, cars, limits, headroom, arrivals, last):
             if cars.feeder_sum[f] > room + TOLERANCE:
                 counted = count_ahead(b, cars, limits, headroom, arrivals, h, counted)
                 for i in range(m):
-                    clear = cars.site_need[cars.site[i]] * (h + 1) / max(cars.site_ahead[cars.site[i]], 1e-6)
-                    cars.key[i] = max(cars.now[i], min(clear, 1e6))
+                    clear = cars.site_need[cars.site[i]] * (h + 1) / max(cars.site_ahead[cars.site[i]], LEAST_ROOM_KW)
+                    cars.key[i] = max(cars.now[i], min(clear, MOST_STEPS))
                 level(m, cars, cars.feeder, f, room, 0.0)
         for i in range(m):
             cars.now[i] = max(cars.now[i] - cars.share[i], 0.0)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..physics.backends import rounding_of
 from ..physics.team import Team, team_of
-from ..snapshot import Snapshot
+from ..snapshot import Snapshot, require_shape
 from .survey import survey
 
 Array = NDArray[Any]
@@ -142,6 +142,7 @@ class CompiledProjector:
 
     def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
         requested = np.ascontiguousarray(requested_kw, snapshot.ports.soc.dtype)
+        require_shape("requested_kw", requested, snapshot.ports.soc.shape)
         applied, reasons = np.empty_like(requested), np.empty(requested.shape, np.int64)
         s, f, c = snapshot.sites, snapshot.feeders, snapshot.context
         at_sites, at_feeders = self._expected.of(snapshot)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from .library import Library
-
-RANK_ROUNDING = 1e6
+from .tolerances import RANK_ROUNDING
 
 
 def order_by(lib: Library, key: Any, here: Any) -> Any:

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ebbflow.envs.action import requested_power
 from ebbflow.envs.ledger import MAXIMA, Tally
+from ebbflow.envs.safety.projection import make_projector
 from ebbflow.envs.simulator import Simulator, sum_of_days
 from ebbflow.envs.world.scenario import Scenario, Stays
 from ebbflow.envs.world.stress import Stress, random_scenario
@@ -263,3 +265,17 @@ def test_a_day_to_which_nobody_comes_costs_nothing_but_what_is_fixed(backend: st
     assert ledger.tallies["stays"] == 0.0
     assert ledger.usd["energy_import_usd"] == 0.0
     assert ledger.usd["unserved_usd"] == 0.0
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_another_number_of_worlds_is_refused_and_not_read_past_its_end(backend: str) -> None:
+    simulator = Simulator(worlds(0, 4), 4, backend=backend)
+    simulator.reset()
+    short = np.zeros((2, simulator.n_ports))
+    snapshot = simulator.snapshot()
+    with pytest.raises(ValueError, match=r"requested_kw has shape \(2, "):
+        make_projector(backend).project(snapshot, short)
+    with pytest.raises(ValueError, match=r"action has shape \(2, "):
+        requested_power(snapshot, short, backend)
+    with pytest.raises(ValueError, match=r"setpoint_kw has shape \(2, "):
+        simulator.step(short)

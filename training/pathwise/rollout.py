@@ -17,8 +17,10 @@ from torch import Tensor
 
 from ...envs.action import requested_power
 from ...envs.encoding import make_encoder
+from ...envs.physics.team import team_of
 from ...envs.safety.projection import Reserve, make_projector
 from ...envs.safety.reasons import Reason
+from ...envs.safety.survey import survey
 from ...envs.simulator import Simulator
 from ...envs.snapshot import Snapshot
 from ...envs.world.bank import Bank
@@ -126,9 +128,9 @@ class Rollout:
     def _request(self, snapshot: Snapshot, action: Tensor) -> Request:
         """`envs.action.requested_power`, with a slope also in the dead band and where a car cannot export."""
         asked = requested_power(snapshot, action.detach().cpu().numpy(), "numba")
-        one = np.ones_like(asked)
-        take = torch.from_numpy(requested_power(snapshot, one, "numba")).to(self.device)
-        give = torch.from_numpy(-requested_power(snapshot, -one, "numba")).to(self.device)
+        cars = survey(snapshot, team_of(1))
+        both = (np.where(snapshot.ports.plugged, x, 0.0).astype(asked.dtype) for x in (cars.take_kw, cars.give_kw))
+        take, give = (torch.from_numpy(x).to(self.device) for x in both)
         charging = (action.detach() >= 0) | (give <= 0)
         share = action.to(take.dtype)
         slope = torch.where(charging, share * take, share * give)

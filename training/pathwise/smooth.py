@@ -12,8 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...envs.ledger import MoneyTerms
 from ...envs.physics.arrays import ArrayEngine
 from ...envs.physics.port import PortModel
+from ...envs.physics.state import StepTerms
+from ...envs.physics.team import Team
 from ...envs.simulator import Simulator
 from ...envs.world.bank import Bank
 
@@ -27,8 +30,8 @@ SOME_KW = 5.0
 class SmoothEngine(ArrayEngine):
     """The array engine over a port model with such gradients."""
 
-    def __init__(self, simulator: Simulator, device: str) -> None:
-        super().__init__(simulator.bank, simulator.money, simulator.terms, "torch", device)
+    def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, device: str) -> None:
+        super().__init__(bank, money, terms, "torch", device)
         self._tools = self._tools._replace(port=smooth_port(self._tools.port))
 
 
@@ -43,7 +46,9 @@ class SmoothSimulator(Simulator):
 
     def __init__(self, bank: Bank, n_worlds: int, device: str = "cpu") -> None:
         super().__init__(bank, n_worlds, backend="torch", device=device)
-        self._engine = SmoothEngine(self, device)
+
+    def _make_engine(self, backend: str, threads: int | Team, device: str) -> SmoothEngine:
+        return SmoothEngine(self.bank, self.money, self.terms, device)
 
 
 def smooth_port(port: PortModel) -> PortModel:

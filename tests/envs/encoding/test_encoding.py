@@ -206,3 +206,24 @@ def test_the_present_is_seen() -> None:
     for other in (dearer, longer):
         pairs = zip(everything_seen(world, 5, "numpy")[:2], everything_seen(other, 5, "numpy")[:2], strict=True)
         assert any((a != b).any() for a, b in pairs)
+
+
+def test_a_fresh_day_is_not_taken_for_the_former_one() -> None:
+    """Both days begin alike, at midnight, in row 0 of their own banks; only what follows differs."""
+    first = worlds(3, 1, hours=12)[0]
+    first = dataclasses.replace(first, start=first.start.replace(hour=0, minute=0))
+    later = {}
+    for name in ("import_price_usd_per_kwh", "export_price_usd_per_kwh"):
+        forecast = name.replace("_usd", "_forecast_usd")
+        later |= {part: getattr(first, part).copy() for part in (name, forecast)}
+        later[name][..., 1:] += 0.3
+        later[forecast][..., 1:] += 0.3
+    second = dataclasses.replace(first, **later)
+    compiled, reference = make_encoder("numba"), make_encoder("numpy")
+    for day in (first, second):
+        simulator = Simulator(day, backend="numba")
+        simulator.reset()
+        seen = compiled.encode(simulator.snapshot())
+        for value, right in zip(seen, reference.encode(simulator.snapshot()), strict=True):
+            np.testing.assert_allclose(plain(value), plain(right), atol=1e-5)
+        assert seen.context[0, 1] == pytest.approx(1.0)  # the cosine of midnight

@@ -76,8 +76,8 @@ def test_the_transformer_is_derated_in_hot_hours_of_hot_months_only() -> None:
         load_settings("depot-workplace", ["period_first=2026-01-05", "period_last=2026-01-31"]), seed=0, day=0
     )
     at_14h = 14 * 4
-    assert july.site_import_limit_kw[0, 0] == january.site_import_limit_kw[0, at_14h] == pytest.approx(107.5)
-    assert july.site_import_limit_kw[0, at_14h] == pytest.approx(0.88 * 107.5)
+    assert july.site_import_limit_kw[0, 0] == january.site_import_limit_kw[0, at_14h] == pytest.approx(120.0)
+    assert july.site_import_limit_kw[0, at_14h] == pytest.approx(0.88 * 120.0)
 
 
 def test_emissions_look_like_the_signal_they_were_fitted_to() -> None:
@@ -113,5 +113,5 @@ def test_a_last_site_with_fewer_ports_has_a_smaller_panel() -> None:
     uneven = ["ports=10", "fleet.ports_per_site=4"]
     scenario = build_scenario(load_settings("depot-workplace", uneven), seed=0, day=0)
     assert scenario.port_site.tolist() == [0] * 4 + [1] * 4 + [2] * 2
-    assert scenario.site_import_limit_kw[:, 0] == pytest.approx([17.2, 17.2, 8.6])
+    assert scenario.site_import_limit_kw[:, 0] == pytest.approx([19.2, 19.2, 9.6])
     assert scenario.typical_peak_kw.shape == (3,)
