@@ -24,5 +24,5 @@ def test_25_cars(preset):
 def test_1000_cars(preset, day):
     settings = load_settings(preset, ["ports=1000"])
     found = solve_optimum(build_scenario(settings, seed=0, day=day))
-    assert found.solve_s < 60  # 30 on a quiet core
+    assert found.solve_s < 30  # 30 on a quiet core
     assert (found.plan_usd - found.bound_usd) < 1e-3 * abs(found.bound_usd)
