@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..encoding import Observation
 from ..safety.projection import Reserve
+from ..simulator import Simulator
+from ..world.bank import Bank
 from ..world.sources import ScenarioFiles
 from .days import FreshDays, Source, draw_day, open_days, reset_option
 from .fleet import ACCOUNTS, Fleet, Step, row_sums, usable_cores
@@ -104,6 +106,21 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         self._generators: list[np.random.Generator] = []
         self._buffer: Observation | None = None
         self._recorder = Recorder(self._fleet.simulator) if render_mode is not None else None
+
+    @property
+    def bank(self) -> Bank:
+        """The days that are played."""
+        return self._fleet.simulator.bank
+
+    @property
+    def simulator(self) -> Simulator:
+        """The worlds themselves; what happens in them is not for controllers."""
+        return self._fleet.simulator
+
+    @property
+    def reserve(self) -> Reserve | None:
+        """What the projection keeps back; None: its default."""
+        return self._fleet.reserve
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
