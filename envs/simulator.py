@@ -133,8 +133,8 @@ class Simulator:
         seconds = round(self.step_h * 3600)
         issue = today.issue
         if issue is None:
-            issue = days.price_issue.values[row["price_issue"], step]
-        known = days.price_known_until.values[row["price_known_until"], issue] - step
+            issue = _picked(days.price_issue.values, row["price_issue"], step)
+        known = _picked(days.price_known_until.values, row["price_known_until"], issue) - step
 
         def outlook(name: str) -> Outlook:
             return Outlook(getattr(days, name).values, row[name], step)
@@ -228,6 +228,11 @@ def _today(days: DayTable, day: Array) -> _Today:
         clock_shift_s=days.clock_shift_s[day],
         events=EventTable(*(column[day] for column in days.events)),
     )
+
+
+def _picked(table: Array, row: Array, at: Array) -> Array:
+    """`table[row, at]` (B,), in half the time."""
+    return table.take(row * table.shape[1] + at)
 
 
 def _events(table: EventTable, now: Array) -> EventColumns:

@@ -32,6 +32,8 @@ class Outlook(NamedTuple):
 
     def now(self) -> Array:
         """The present step's values (B, G)."""
+        if self.values.shape[1] == 1:  # the depot's case: twice as fast
+            return self.values.take(self.row * self.values.shape[2] + self.start)[:, None]
         return self.values[self.row, :, self.start]
 
     def now_row(self) -> Array:

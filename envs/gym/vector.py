@@ -196,9 +196,9 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         if played.done.any():
             final["ledger"], final["_ledger"] = self._settled(played.done), played.done.copy()
         final_obs = np.full(self.num_envs, None, object)
-        last = {name: values if self.copy else values.copy() for name, values in as_dict(played.observation).items()}
-        for world in worlds:
-            final_obs[world] = {name: values[world] for name, values in last.items()}
+        last = as_dict(played.observation)
+        parts = zip(*(values[ended] for values in last.values()), strict=True)  # copies, whatever becomes of the buffer
+        final_obs[worlds] = [dict(zip(last, part, strict=True)) for part in parts]
         days = self._draw(worlds)
         self._fleet.start(days, worlds)
         rest = _part(infos, ~ended) if not ended.all() else {}
