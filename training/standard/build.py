@@ -93,7 +93,8 @@ def _ppo(s: PpoSettings, env: VecEnv, device: str) -> BaseAlgorithm:
     if s.policy == "mlp":
         return PPO("MultiInputPolicy", env, policy_kwargs=_layers(s) | {"log_std_init": s.log_std}, **common)
     sizes = {"token": s.hidden, "context": s.hidden, "head": s.hidden}
-    return PPO(SetPolicy, env, policy_kwargs={**fleet_kwargs(env), "sizes": sizes, "log_std_init": s.log_std}, **common)
+    own = {"sizes": sizes, "log_std_init": s.log_std, "first_answers": s.first_answers}
+    return PPO(SetPolicy, env, policy_kwargs={**fleet_kwargs(env), **own}, **common)
 
 
 def _replay(name: str, s: ReplaySettings, env: VecEnv, device: str) -> BaseAlgorithm:

@@ -53,6 +53,7 @@ class PpoSettings(EnvSettings):
         max_grad_norm: the gradient is cut to.
         target_kl: ends an update early; 0: never.
         log_std: of the action at the start.
+        first_answers: see `SetPolicy`.
 
     Raises:
         ValueError: a number outside its range, or a three-way action for the set network.
@@ -71,6 +72,7 @@ class PpoSettings(EnvSettings):
     max_grad_norm: float = 0.5
     target_kl: float = 0.0
     log_std: float = -1.6
+    first_answers: float = 0.05
 
     def __post_init__(self) -> None:
         super().__post_init__()
