@@ -42,10 +42,12 @@ class PortVecEnv(VecEnv):
         super().__init__(num_worlds * self.n_ports, observation_space(1), action_space(1))
 
     def reset(self) -> Obs:
-        """Start a day in every world, with the seed set before."""
-        observation, infos = self.fleet.reset(seed=self._seeds[0])
+        """Start a day in every world, with the seed and options (of each world's first port) set before."""
+        days = [options.get("day", -1) for options in self._options[:: self.n_ports]]
+        observation, infos = self.fleet.reset(seed=self._seeds[0], options={"day": days})
         self.reset_infos = [{"day": int(day)} for day in np.repeat(infos["day"], self.n_ports)]
         self._reset_seeds()
+        self._reset_options()
         if self._potential is not None:
             self._potential.begin(observation)
         return apart(observation)

@@ -59,23 +59,19 @@ def test_permuted_cars_get_permuted_answers_and_the_same_value(seed: int) -> Non
     other.load_state_dict(one.state_dict())
     observation, move = seen(n, seed), torch.from_numpy(order)
     with torch.no_grad():
-        mean, moved = (
-            one.get_distribution(observation).mode(),
-            other.get_distribution(permuted(observation, move)).mode(),
-        )
-        values = one.predict_values(observation), other.predict_values(permuted(observation, move))
+        mean, value = one.get_distribution(observation).mode(), one.predict_values(observation)
+        observation = permuted(observation, move)
+        moved, same = other.get_distribution(observation).mode(), other.predict_values(observation)
     torch.testing.assert_close(moved, mean[:, move], rtol=0, atol=1e-5)
-    torch.testing.assert_close(*values, rtol=0, atol=1e-5)
+    torch.testing.assert_close(same, value, rtol=0, atol=1e-5)
 
 
 def test_log_probability_and_entropy_are_those_of_the_connected_cars() -> None:
     made, observation = policy(5), seen(5)
     with torch.no_grad():
         actions, values, logs = made(observation)
-        mean, std = (
-            made.actor(*(observation[k] for k in ("ports", "context", "mask")), *made.groups),
-            made.log_std.exp(),
-        )
+        mean = made.actor(*(observation[key] for key in ("ports", "context", "mask")), *made.groups)
+        std = made.log_std.exp()
         again, shown, entropy = made.evaluate_actions(observation, actions)
     here = observation["mask"].numpy() > 0
     each = norm.logpdf(actions.numpy(), mean.numpy(), float(std))

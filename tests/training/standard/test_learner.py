@@ -1,0 +1,88 @@
+"""PPO as a learner: it goes on to the same bits, leaves the global generators alone, and moves the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ebbflow.agents.run import run_days
+from ebbflow.training.policy import SetNetwork
+from ebbflow.training.standard.learner import PpoLearner, PpoUpdate
+from ebbflow.training.standard.settings import PpoSettings
+
+from .worlds import days
+
+
+class Enough(Exception):
+    """Ends a run, as Ctrl-C would."""
+
+
+def learner(updates: int = 4, **settings: Any) -> PpoLearner:
+    told = {"worlds": 3, "epochs": 2, "minibatches": 2, "seed": 5} | settings
+    return PpoLearner(PpoSettings(updates=updates, **told), days("home-texas", dtype="float32"))
+
+
+def weights(made: PpoLearner) -> torch.Tensor:
+    return torch.nn.utils.parameters_to_vector(made.network.parameters()).detach()
+
+
+@pytest.mark.parametrize("ports", [False, True])
+def test_a_state_that_went_through_a_file_goes_on_to_the_same_bits(ports: bool, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"ports_as_environments": ports, "shaped": ports}
+    whole, stopped, resumed = (learner(**settings) for _ in range(3))
+    numbers: list[int] = []
+    whole.run(lambda update: numbers.append(update.number))
+
+    def stop(update: PpoUpdate) -> None:
+        if update.number == 2:
+            torch.save(stopped.state_dict(), tmp_path / "state.pt")
+            raise Enough
+
+    with pytest.raises(Enough):
+        stopped.run(stop)
+    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    resumed.run(lambda update: numbers.append(update.number))
+    assert numbers == [1, 2, 3, 4, 3, 4]
+    assert torch.equal(weights(resumed), weights(whole))
+    assert not torch.equal(weights(stopped), weights(whole))
+
+
+def test_the_state_of_a_finished_run_is_finished() -> None:
+    whole, other = learner(1), learner(1)
+    whole.run(lambda update: None)
+    other.load_state_dict(whole.state_dict())
+    other.run(lambda update: pytest.fail("there is nothing left"))
+    with pytest.raises(ValueError, match="of 1 updates of 3 worlds; this run has 2 of 3"):
+        learner(2).load_state_dict(whole.state_dict())
+
+
+def test_global_randomness_is_left_alone() -> None:
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002 - this is what must not move
+    before = torch.get_rng_state(), np.random.get_state()[1:3]  # noqa: NPY002
+    learner(1).run(lambda update: None)
+    after = torch.get_rng_state(), np.random.get_state()[1:3]  # noqa: NPY002
+    assert torch.equal(before[0], after[0])
+    assert before[1][1] == after[1][1]
+    assert np.array_equal(before[1][0], after[1][0])
+
+
+def test_it_starts_from_a_given_network_and_plays_what_it_learned() -> None:
+    torch.manual_seed(8)
+    given, bank = SetNetwork(), days("home-texas", dtype="float32")
+    made = PpoLearner(PpoSettings(updates=1, worlds=3, log_std=-3.0, target_kl=0.01), bank, network=given)
+    assert torch.equal(weights(made), torch.nn.utils.parameters_to_vector(given.parameters()).detach())
+    seen: list[PpoUpdate] = []
+    made.run(seen.append)
+    assert {"approx_kl", "explained_variance", "reward_per_car_day"} <= set(seen[0].metrics)
+    assert seen[0].metrics["std"] == pytest.approx(np.exp(-3.0), rel=0.1)
+    assert run_days(bank, made.policy()).failure == ""
+
+
+def test_what_cannot_be_exported_is_refused() -> None:
+    with pytest.raises(ValueError, match="use 'set'"):
+        learner(policy="mlp")

@@ -1,0 +1,192 @@
+"""PPO of the set network as something that a run drives: one update at a time, with a state that goes on exactly."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+
+from ...envs.safety.projection import Reserve
+from ...envs.world.bank import Bank
+from ..policy import SetNetwork, TorchPolicy
+from .build import make_algorithm, make_env
+from .set_policy import SetPolicy
+from .settings import PpoSettings
+
+LOGGED = ("approx_kl", "clip_fraction", "explained_variance", "policy_gradient_loss", "value_loss", "std")
+"""Of what PPO records, by the name behind `train/`."""
+
+
+class PpoUpdate(NamedTuple):
+    """A roll-out of a day of all worlds, and what was learned from it."""
+
+    number: int  # from 1
+    cpu_s: float
+    metrics: dict[str, float]
+
+
+class PpoLearner:
+    """Trains the set network by PPO, from roll-outs of whole days.
+
+    What is learned is played as it is exported: the network over the fleet with its sites and feeders, also where
+    each port was an environment of its own.
+
+    Args:
+        settings: with policy `set`.
+        bank: packed days to train on.
+        reserve: what the projection keeps back.
+        network: to begin with, as when a pathwise policy is tuned further; None: a fresh one.
+        device: where torch computes.
+
+    Raises:
+        ValueError: another policy.
+    """
+
+    def __init__(
+        self,
+        settings: PpoSettings,
+        bank: Bank,
+        *,
+        reserve: Reserve | None = None,
+        network: SetNetwork | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if settings.policy != "set":
+            raise ValueError(f"policy is {settings.policy!r}; a run keeps and exports set networks alone: use 'set'")
+        self.settings = settings
+        self._random: dict[str, Any] | None = None
+        with self._own_randomness():
+            self._env = make_env(settings, bank, reserve)
+            self._model: Any = make_algorithm("ppo", settings, self._env, device)
+        if network is not None:
+            self.network.load_state_dict(network.state_dict())
+
+    @property
+    def network(self) -> SetNetwork:
+        """The present network."""
+        policy = self._model.policy
+        assert isinstance(policy, SetPolicy)
+        return policy.actor
+
+    @property
+    def done(self) -> int:
+        """Updates made."""
+        return int(self._model.num_timesteps) // self._steps
+
+    def run(self, after: Callable[[PpoUpdate], None]) -> None:
+        """Make the updates that are left, and call `after` behind each; what that raises ends the run."""
+        left = self.settings.updates - self.done
+        if left > 0:
+            with self._own_randomness():
+                self._model.learn(
+                    left * self._steps, _After(self, after), log_interval=None, reset_num_timesteps=self.done == 0
+                )
+
+    def policy(self) -> TorchPolicy:
+        """What has been learned, played without noise."""
+        return TorchPolicy(copy.deepcopy(self.network).cpu())
+
+    def report(self, cpu_s: float) -> PpoUpdate:
+        """What the last update did."""
+        recorded = self._model.logger.name_to_value
+        metrics = {name: float(recorded[f"train/{name}"]) for name in LOGGED if f"train/{name}" in recorded}
+        episodes = [episode["r"] for episode in self._model.ep_info_buffer]
+        return PpoUpdate(self.done, cpu_s, {"reward_per_car_day": float(np.mean(episodes)), **metrics})
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on but the bank: tensors, numbers and words; copies."""
+        fleet = self._env.get_attr("simulator")[0]
+        generators = self._env.get_attr("np_random")[0]
+        kept = {
+            "updates": self.settings.updates,
+            "timesteps": int(self._model.num_timesteps),
+            "policy": self._model.policy.state_dict(),
+            "optimiser": self._model.policy.optimizer.state_dict(),
+            "days": [int(day) for day in fleet.state.day],
+            "generators": [generator.bit_generator.state for generator in generators],
+            "random": self._random if self._random is not None else _global_randomness(),
+        }
+        return copy.deepcopy(kept)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken, on the CPU to the same bits.
+
+        Raises:
+            ValueError: the state is of another number of updates or worlds.
+        """
+        if state["updates"] != self.settings.updates or len(state["days"]) != self.settings.worlds:
+            raise ValueError(
+                f"the state is of {state['updates']} updates of {len(state['days'])} worlds; "
+                f"this run has {self.settings.updates} of {self.settings.worlds}"
+            )
+        state, model = copy.deepcopy(dict(state)), self._model
+        model.policy.load_state_dict(state["policy"])
+        model.policy.optimizer.load_state_dict(state["optimiser"])
+        model.num_timesteps = state["timesteps"]
+        each = self._env.num_envs // self.settings.worlds
+        self._env.set_options([{"day": day} for day in state["days"] for _ in range(each)])
+        model._last_obs = self._env.reset()
+        model._last_episode_starts = np.ones(self._env.num_envs, bool)
+        generators = self._env.get_attr("np_random")[0]
+        for generator, kept in zip(generators, state["generators"], strict=True):
+            generator.bit_generator.state = kept
+        self._random = state["random"]
+
+    @property
+    def _steps(self) -> int:
+        """Time steps of an update."""
+        return int(self._model.n_steps * self._env.num_envs)
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """stable-baselines3 draws from the global generators of torch and NumPy: lend it ours, and put theirs back."""
+        theirs = _global_randomness()
+        if self._random is not None:
+            _set_global_randomness(self._random)
+        self._random = None
+        try:
+            yield
+        finally:
+            self._random = _global_randomness()
+            _set_global_randomness(theirs)
+
+
+class _After(BaseCallback):
+    """Calls back once PPO has learned from a roll-out: when the next one starts, or the training ends."""
+
+    def __init__(self, learner: PpoLearner, after: Callable[[PpoUpdate], None]) -> None:
+        super().__init__()
+        self._learner, self._after, self._told = learner, after, learner.done
+        self._began = time.process_time()
+
+    def _on_rollout_start(self) -> None:
+        self._tell()
+
+    def _on_training_end(self) -> None:
+        self._tell()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _tell(self) -> None:
+        if self._learner.done > self._told:
+            self._told = self._learner.done
+            self._after(self._learner.report(time.process_time() - self._began))
+        self._began = time.process_time()
+
+
+def _global_randomness() -> dict[str, Any]:
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - stable-baselines3 draws from it
+    return {"torch": torch.get_rng_state(), "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), *rest]}
+
+
+def _set_global_randomness(state: Mapping[str, Any]) -> None:
+    kind, keys, *rest = state["numpy"]
+    torch.set_rng_state(state["torch"])
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
