@@ -182,7 +182,8 @@ class _After(BaseCallback):
 
 
 def _global_randomness() -> dict[str, Any]:
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - stable-baselines3 draws from it
+    state: Any = np.random.get_state()  # noqa: NPY002 - stable-baselines3 draws from it
+    kind, keys, *rest = state
     return {"torch": torch.get_rng_state(), "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), *rest]}
 
 

@@ -49,7 +49,7 @@ class PortVecEnv(VecEnv):
         self._reset_seeds()
         self._reset_options()
         if self._potential is not None:
-            self._potential.begin(observation)
+            self._potential.begin()
         return apart(observation)
 
     def step_async(self, actions: Array) -> None:
@@ -69,7 +69,7 @@ class PortVecEnv(VecEnv):
             applied = np.where(ended[:, None], infos["final_info"]["applied_kw"], applied)
         earned = -self._dollars.split(before, applied, -reward)
         if self._potential is not None:
-            earned += self._potential.gained(observation, ended)
+            earned += self._potential.gained(ended)
         worlds: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for world in np.flatnonzero(ended):
             last = apart({name: values[None] for name, values in infos["final_obs"][world].items()})

@@ -104,7 +104,7 @@ class SetPolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         self.actor, self.critic = SetNetwork(self._sizes), SetCritic(self._sizes)
         with torch.no_grad():
-            self.actor.head[-1].weight.mul_(self._first_answers)  # type: ignore[operator,union-attr]
+            self.actor.head[-1].weight.mul_(self._first_answers)  # type: ignore[operator]
         self.log_std = nn.Parameter(torch.tensor(float(self.log_std_init)))
         # No part of the weights: those of one fleet fit another.
         for name, index in zip(("_site", "_feeder"), self._indices, strict=True):

@@ -33,6 +33,8 @@ class EnvSettings:
 
     def __post_init__(self) -> None:
         _at_least_one(self, "worlds", "hidden", "updates")
+        if self.shaped and not self.ports_as_environments:
+            raise ValueError("shaped is true; rewards are told early for ports as environments alone: set both or none")
 
 
 @dataclass(frozen=True)
