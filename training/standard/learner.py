@@ -1,21 +1,28 @@
-"""PPO of the set network as something that a run drives: one update at a time, with a state that goes on exactly."""
+"""PPO as something that a run drives: one update at a time, with a state that goes on exactly."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
+from ...agents.days import DrawnDays
+from ...agents.policy import Policy
 from ...envs.safety.projection import Reserve
-from ...envs.world.bank import Bank
+from ...envs.world.bank import Bank, pack
 from ..policy import SetNetwork, TorchPolicy
+from ..run.learners import After, Make, Tick
+from ..run.settings import RunSettings, load_training
+from ..weights import load_network, network_values
 from .build import make_algorithm, make_env
+from .play import StandardPolicy
 from .set_policy import SetPolicy
 from .settings import PpoSettings
 
@@ -23,29 +30,21 @@ LOGGED = ("approx_kl", "clip_fraction", "explained_variance", "policy_gradient_l
 """Of what PPO records, by the name behind `train/`."""
 
 
-class PpoUpdate(NamedTuple):
-    """A roll-out of a day of all worlds, and what was learned from it."""
-
-    number: int  # from 1
-    cpu_s: float
-    metrics: dict[str, float]
-
-
 class PpoLearner:
-    """Trains the set network by PPO, from roll-outs of whole days.
+    """Trains by PPO from roll-outs of whole days; an update is a day of all worlds and what was learned from it.
 
-    What is learned is played as it is exported: the network over the fleet with its sites and feeders, also where
-    each port was an environment of its own.
+    A set network is played as it is exported: over the fleet with its sites and feeders, also where each port was an
+    environment of its own.
 
     Args:
-        settings: with policy `set`.
+        settings: of PPO.
         bank: packed days to train on.
         reserve: what the projection keeps back.
         network: to begin with, as when a pathwise policy is tuned further; None: a fresh one.
         device: where torch computes.
 
     Raises:
-        ValueError: another policy.
+        ValueError: a network for a policy that is none.
     """
 
     def __init__(
@@ -57,8 +56,6 @@ class PpoLearner:
         network: SetNetwork | None = None,
         device: str = "cpu",
     ) -> None:
-        if settings.policy != "set":
-            raise ValueError(f"policy is {settings.policy!r}; a run keeps and exports set networks alone: use 'set'")
         self.settings = settings
         self._random: dict[str, Any] | None = None
         with self._own_randomness():
@@ -69,17 +66,29 @@ class PpoLearner:
 
     @property
     def network(self) -> SetNetwork:
-        """The present network."""
+        """The present set network.
+
+        Raises:
+            ValueError: the policy is none.
+        """
         policy = self._model.policy
-        assert isinstance(policy, SetPolicy)
+        if not isinstance(policy, SetPolicy):
+            raise ValueError(
+                f"policy is {self.settings.policy!r}; only the set network is kept and exported: use 'set'"
+            )
         return policy.actor
+
+    @property
+    def total(self) -> int:
+        """Updates that it will make."""
+        return self.settings.updates
 
     @property
     def done(self) -> int:
         """Updates made."""
         return int(self._model.num_timesteps) // self._steps
 
-    def run(self, after: Callable[[PpoUpdate], None]) -> None:
+    def run(self, after: After) -> None:
         """Make the updates that are left, and call `after` behind each; what that raises ends the run."""
         left = self.settings.updates - self.done
         if left > 0:
@@ -88,16 +97,22 @@ class PpoLearner:
                     left * self._steps, _After(self, after), log_interval=None, reset_num_timesteps=self.done == 0
                 )
 
-    def policy(self) -> TorchPolicy:
+    def policy(self) -> Policy:
         """What has been learned, played without noise."""
-        return TorchPolicy(copy.deepcopy(self.network).cpu())
+        if self.settings.policy == "set":
+            return TorchPolicy(copy.deepcopy(self.network).cpu())
+        return StandardPolicy(self._model)
 
-    def report(self, cpu_s: float) -> PpoUpdate:
+    def network_values(self) -> dict[str, Any]:
+        """The present network, as `training.weights.network_of` takes it; copies."""
+        return network_values(self.network)
+
+    def report(self, seconds: float) -> Tick:
         """What the last update did."""
         recorded = self._model.logger.name_to_value
         metrics = {name: float(recorded[f"train/{name}"]) for name in LOGGED if f"train/{name}" in recorded}
         episodes = [episode["r"] for episode in self._model.ep_info_buffer]
-        return PpoUpdate(self.done, cpu_s, {"reward_per_car_day": float(np.mean(episodes)), **metrics})
+        return Tick(self.done, seconds, {"reward_per_car_day": float(np.mean(episodes)), **metrics})
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on but the bank: tensors, numbers and words; copies."""
@@ -160,7 +175,7 @@ class PpoLearner:
 class _After(BaseCallback):
     """Calls back once PPO has learned from a roll-out: when the next one starts, or the training ends."""
 
-    def __init__(self, learner: PpoLearner, after: Callable[[PpoUpdate], None]) -> None:
+    def __init__(self, learner: PpoLearner, after: After) -> None:
         super().__init__()
         self._learner, self._after, self._told = learner, after, learner.done
         self._began = time.process_time()
@@ -179,6 +194,26 @@ class _After(BaseCallback):
             self._told = self._learner.done
             self._after(self._learner.report(time.process_time() - self._began))
         self._began = time.process_time()
+
+
+def ppo_maker(settings: RunSettings, days: DrawnDays) -> Make:
+    """The maker of a run's PPO learner.
+
+    Raises:
+        ValueError: a setting that is unknown or wrong, or a policy that cannot be exported.
+    """
+    torch.set_num_threads(1)  # more only slow a network of this size down
+    bank = pack(days.scenarios, "float32")
+    told = load_training(PpoSettings, settings.algorithm, settings.training)
+    if told.policy != "set":
+        raise ValueError(f"policy is {told.policy!r}; a run keeps and exports set networks alone: use 'set'")
+
+    def make(updates: int) -> PpoLearner:
+        whole = load_training(PpoSettings, settings.algorithm, settings.training, updates=updates, seed=settings.seed)
+        network = load_network(Path(settings.start)).network if settings.start else None
+        return PpoLearner(whole, bank, reserve=days.reserve, network=network, device=settings.device)
+
+    return make
 
 
 def _global_randomness() -> dict[str, Any]:

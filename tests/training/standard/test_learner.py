@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from ebbflow.agents.days import DrawnDays
 from ebbflow.agents.run import run_days
 from ebbflow.training.policy import SetNetwork
-from ebbflow.training.standard.learner import PpoLearner, PpoUpdate
+from ebbflow.training.run.learners import Tick
+from ebbflow.training.run.settings import RunSettings
+from ebbflow.training.standard.learner import PpoLearner, ppo_maker
 from ebbflow.training.standard.settings import PpoSettings
 
 from .worlds import days
@@ -37,7 +40,7 @@ def test_a_state_that_went_through_a_file_goes_on_to_the_same_bits(ports: bool, 
     numbers: list[int] = []
     whole.run(lambda update: numbers.append(update.number))
 
-    def stop(update: PpoUpdate) -> None:
+    def stop(update: Tick) -> None:
         if update.number == 2:
             torch.save(stopped.state_dict(), tmp_path / "state.pt")
             raise Enough
@@ -76,7 +79,7 @@ def test_it_starts_from_a_given_network_and_plays_what_it_learned() -> None:
     given, bank = SetNetwork(), days("home-texas", dtype="float32")
     made = PpoLearner(PpoSettings(updates=1, worlds=3, log_std=-3.0, target_kl=0.01), bank, network=given)
     assert torch.equal(weights(made), torch.nn.utils.parameters_to_vector(given.parameters()).detach())
-    seen: list[PpoUpdate] = []
+    seen: list[Tick] = []
     made.run(seen.append)
     assert {"approx_kl", "explained_variance", "reward_per_car_day"} <= set(seen[0].metrics)
     assert seen[0].metrics["std"] == pytest.approx(np.exp(-3.0), rel=0.1)
@@ -84,5 +87,18 @@ def test_it_starts_from_a_given_network_and_plays_what_it_learned() -> None:
 
 
 def test_what_cannot_be_exported_is_refused() -> None:
+    drawn = DrawnDays(days("home-texas").scenarios, None, None)
     with pytest.raises(ValueError, match="use 'set'"):
-        learner(policy="mlp")
+        ppo_maker(RunSettings(scenario="home-texas", algorithm="ppo-mlp", updates=1), drawn)
+    with pytest.raises(ValueError, match="use 'set'"):
+        learner(policy="mlp").network_values()
+
+
+def test_a_run_makes_it_from_a_preset_and_overrides() -> None:
+    drawn = DrawnDays(days("home-texas").scenarios, None, None)
+    asked = RunSettings(
+        scenario="home-texas", algorithm="ppo-ports", updates=7, seed=2, training=("training.worlds=2",)
+    )
+    made = ppo_maker(asked, drawn)(7)
+    assert (made.total, made.settings.worlds, made.settings.seed) == (7, 2, 2)
+    assert set(made.network_values()) == {"observation", "sizes", "network"}
