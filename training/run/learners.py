@@ -1,0 +1,183 @@
+"""What a run drives: something that learns update by update, whose state can be kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from ...agents.days import DrawnDays
+from ...agents.policy import Policy
+from ...configs.load import unknown_name
+from .settings import PATHWISE, RunSettings, algorithm_of, load_training
+
+
+class Tick(NamedTuple):
+    """One update was made."""
+
+    number: int  # from 1
+    seconds: float  # CPU time of it
+    metrics: dict[str, float]
+
+
+After = Callable[[Tick], None]
+
+
+class Learner(Protocol):
+    """Learns, and can be stopped and gone on with between two updates."""
+
+    @property
+    def total(self) -> int:
+        """Updates that it will make."""
+        ...
+
+    @property
+    def settings(self) -> Any:
+        """Everything it was told, a frozen dataclass."""
+        ...
+
+    def run(self, after: After) -> None:
+        """Make the updates that are left, and call `after` behind each; what that raises ends the run."""
+        ...
+
+    def policy(self) -> Policy:
+        """What has been learned, played without noise."""
+        ...
+
+    def network_values(self) -> dict[str, Any]:
+        """What has been learned, as `training.weights.network_of` takes it; copies."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on, of tensors and plain values; copies."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        ...
+
+
+Make = Callable[[int], Learner]
+"""A fresh learner that will make so many updates."""
+
+PROBED = 3
+"""Updates that are timed to turn minutes into updates."""
+
+
+def make_learner(settings: RunSettings, days: DrawnDays) -> Make:
+    """The maker of a run's learner.
+
+    Raises:
+        ValueError: an unknown algorithm or setting.
+    """
+    name = algorithm_of(settings.algorithm)
+    if name not in LEARNERS:
+        raise ValueError(unknown_name("algorithm", name, LEARNERS))
+    return LEARNERS[name](settings, days)
+
+
+def updates_in(minutes: float, make: Make) -> int:
+    """How many updates take `minutes` of CPU time, by the median of a few that are made for that alone."""
+    seconds: list[float] = []
+    # The first one compiles.
+    make(PROBED + 1).run(lambda tick: seconds.append(tick.seconds))
+    return max(1, round(60.0 * minutes / statistics.median(seconds[1:])))
+
+
+def _pathwise(settings: RunSettings, days: DrawnDays) -> Make:
+    from pathlib import Path
+
+    import torch
+
+    from ...envs.world.bank import pack
+    from ..pathwise import PathwiseSettings, PathwiseTrainer
+    from ..weights import load_network
+
+    torch.set_num_threads(1)  # more only slow a network of this size down
+    bank = pack(days.scenarios, "float32")
+    load_training(PathwiseSettings, settings.algorithm, settings.training)  # refuses before anything is timed
+
+    def make(updates: int) -> Learner:
+        told = load_training(
+            PathwiseSettings, settings.algorithm, settings.training, updates=updates, seed=settings.seed
+        )
+        network = load_network(Path(settings.start)).network if settings.start else None
+        return PathwiseLearner(
+            PathwiseTrainer([bank], told, network=network, reserve=days.reserve, device=settings.device)
+        )
+
+    return make
+
+
+class PathwiseLearner:
+    """The pathwise trainer as a learner.
+
+    Args:
+        trainer: fresh, or with a state.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+
+    @property
+    def total(self) -> int:
+        """Updates that it will make."""
+        return int(self._trainer.settings.updates)
+
+    @property
+    def settings(self) -> Any:
+        """A `PathwiseSettings`."""
+        return self._trainer.settings
+
+    def run(self, after: After) -> None:
+        """Make the updates that are left."""
+        for update in self._trainer.train():
+            metrics = {
+                "usd_per_car_day": update.usd_per_car_day,
+                **update.accounts_usd,
+                "gradient_norm": update.gradient_norm,
+                "learning_rate": update.learning_rate,
+                "noise": update.noise,
+                "decided_percent": 100.0 * update.decided_share,
+            }
+            after(Tick(update.number, update.cpu_s, metrics))
+
+    def policy(self) -> Policy:
+        """The present network, on the CPU."""
+        from ..policy import TorchPolicy
+
+        network = self._trainer.network
+        return TorchPolicy(network if self._on_cpu() else _on_cpu(network))
+
+    def network_values(self) -> dict[str, Any]:
+        """The present network."""
+        from ..weights import network_values
+
+        return network_values(self._trainer.network)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The trainer's."""
+        state: dict[str, Any] = self._trainer.state_dict()
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where the state was taken."""
+        self._trainer.load_state_dict(state)
+
+    def _on_cpu(self) -> bool:
+        return all(weights.device.type == "cpu" for weights in self._trainer.network.parameters())
+
+
+def _on_cpu(network: Any) -> Any:
+    import copy
+
+    return copy.deepcopy(network).cpu()
+
+
+def _ppo(settings: RunSettings, days: DrawnDays) -> Make:
+    from ..standard.learner import ppo_maker
+
+    return ppo_maker(settings, days)
+
+
+LEARNERS: dict[str, Callable[[RunSettings, DrawnDays], Make]] = {PATHWISE: _pathwise, "ppo": _ppo}
