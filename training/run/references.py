@@ -84,10 +84,11 @@ class References:
 
     def captured(self, policy: str | float) -> float | None:
         """Share of the gap between charging at once and the optimum, %, by a reference or at a cost of these days."""
-        cost = [self._sum(UNCONTROLLED), self._sum(policy) if isinstance(policy, str) else policy, self._sum(OPTIMUM)]
-        if any(value is None for value in cost):
+        cost = self._sum(policy) if isinstance(policy, str) else policy
+        first, last = self._sum(UNCONTROLLED), self._sum(OPTIMUM)
+        if first is None or cost is None or last is None:
             return None
-        share = float(captured_percent(*(np.array([value]) for value in cost)))
+        share = float(captured_percent(np.array([first]), np.array([cost]), np.array([last])))
         return None if np.isnan(share) else share
 
     def _outcome(self, future: Future[Outcome]) -> Outcome | None:

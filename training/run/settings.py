@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Self, TypeVar, get_type_hints
 
@@ -95,15 +95,16 @@ def load_training(kind: type[Settings], preset: str, overrides: Sequence[str], *
 
 
 @lru_cache(maxsize=8)
-def _model(kind: type) -> type[BaseModel]:
+def _model(kind: Hashable) -> type[BaseModel]:
     """The strict model of a training preset: its algorithm, and a table of what the dataclass states."""
-    types = get_type_hints(kind)
+    told: Any = kind
+    types = get_type_hints(told)
     fields: dict[str, Any] = {
         field.name: (types[field.name], field.default)
-        for field in dataclasses.fields(kind)
+        for field in dataclasses.fields(told)
         if field.name not in RESOLVED_BY_RUN
     }
-    table = create_model(kind.__name__, __base__=Section, **fields)
+    table = create_model(told.__name__, __base__=Section, **fields)
     return create_model("TrainingPreset", __base__=Section, algorithm=(str, ...), training=(table, table()))
 
 

@@ -1,0 +1,196 @@
+"""A run from its first update, or its last checkpoint, to its end: what happens behind every update."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from ..tracking.tracker import FAILED, FINISHED, INTERRUPTED, Tracker
+from ..weights import WeightsError
+from .folder import RUNNING, RunFolder
+from .interrupt import Interrupt
+from .learners import Learner, Tick
+from .references import MPC, References
+from .screen import Screen
+from .settings import RunSettings
+from .validation import Validation, Validator
+
+
+class RunStoppedError(ValueError):
+    """A run that cannot go on: why, what is kept, and what to do."""
+
+
+class Session:
+    """Drives a learner, keeps its checkpoints, tries it on validation days, and tells everybody.
+
+    Args:
+        folder: of the run, begun.
+        settings: of the run.
+        learner: fresh; `go_on` gives it a state.
+        validator: plays the validation days.
+        references: who it is compared with.
+        tracker: where to record it.
+        screen: what people see.
+        run_hash: of all that the run was told; a checkpoint of another is refused.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: RunSettings,
+        learner: Learner,
+        validator: Validator,
+        references: References,
+        tracker: Tracker,
+        screen: Screen,
+        run_hash: str,
+    ) -> None:
+        self._folder, self._learner, self._validator = folder, learner, validator
+        self._references, self._tracker, self._screen = references, tracker, screen
+        self._hash, self._checkpoint_s = run_hash, settings.checkpoint_s
+        self._every = max(1, -(-learner.total // settings.validations))
+        self._curve: list[dict[str, Any]] = []
+        self._tried: list[dict[str, Any]] = []  # validations, as JSON
+        self._best: dict[str, Any] | None = None
+        self._done, self._saved_at, self._cpu_before = 0, time.monotonic(), -time.process_time()
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The best validation; empty before the first."""
+        return dict(self._best["facts"]) if self._best else {}
+
+    def go_on(self) -> int:
+        """Take the last checkpoint, if there is one; returns the updates made so far.
+
+        Raises:
+            RunStoppedError: it was written under other settings.
+        """
+        kept = self._folder.checkpoint()
+        if kept is None:
+            self._folder.curve(0)
+            return 0
+        if kept["run_hash"] != self._hash:
+            raise RunStoppedError(
+                f"{self._folder.path}: the settings behind this run have changed since (a preset, or a default of the "
+                "program); go back to the program that began it, or start a new run with --start"
+            )
+        self._learner.load_state_dict(kept["learner"])
+        self._best, self._tried, self._done = kept["best"], kept["validations"], kept["done"]
+        self._cpu_before += kept["cpu_s"]
+        for row in self._folder.curve(self._done):
+            self._tell(row)
+        for row in self._tried:
+            self._tell_validation(row)
+        return self._done
+
+    def run(self, interrupt: Interrupt) -> None:
+        """Make the updates that are left.
+
+        Raises:
+            KeyboardInterrupt: asked to stop; everything is saved.
+            RunStoppedError: a loss that is no number, a disk that is full; the last good checkpoint is kept.
+        """
+        self._folder.write_state(status=RUNNING, total=self._learner.total, reason="")
+        how, reason = FAILED, ""
+        try:
+            self._references.start()
+            if not self._tried:
+                self._validate()
+            self._learner.run(lambda tick: self._after(tick, interrupt))
+            self._save()
+            how = FINISHED
+        except KeyboardInterrupt:
+            how = INTERRUPTED
+            raise
+        except (FloatingPointError, WeightsError, OSError) as error:
+            reason = str(error)
+            raise RunStoppedError(f"{reason}\n{self._kept()}") from error
+        finally:
+            self._end(how, reason)
+
+    def finish_references(self) -> None:
+        """Wait for the references, and complete the table of validations."""
+        if self._references.poll(wait=True):
+            self._refresh()
+
+    def _after(self, tick: Tick, interrupt: Interrupt) -> None:
+        self._done = tick.number
+        row = {"update": tick.number, "cpu_s": round(self._cpu_s(), 3), "update_cpu_s": tick.seconds, **tick.metrics}
+        self._curve.append(row)
+        self._tell(row)
+        if self._references.poll():
+            self._refresh()
+        if tick.number % self._every == 0 or tick.number == self._learner.total:
+            self._validate()
+        if interrupt.asked or time.monotonic() - self._saved_at >= self._checkpoint_s:
+            self._save()
+        if interrupt.asked:
+            raise KeyboardInterrupt
+
+    def _validate(self) -> None:
+        """Play the validation days; the cheapest network so far is the best one."""
+        made = self._validator.play(self._learner.policy(), self._done)
+        row = {**made.to_json(), "cpu_s": round(self._cpu_s(), 3)}
+        self._tried.append(row)
+        if self._best is None or made.net_cost_usd < self._best["facts"]["net_cost_usd"]:
+            self._best = {**self._learner.network_values(), "facts": self._facts(made)}
+            self._folder.write_best(self._best)
+        self._refresh(row)
+
+    def _facts(self, made: Validation) -> dict[str, Any]:
+        return {"update": made.update, "net_cost_usd": made.net_cost_usd, "run_hash": self._hash}
+
+    def _save(self) -> None:
+        """Write the checkpoint and what belongs to it; the curve first, since it can be cut back."""
+        self._folder.add_to_curve(self._curve)
+        self._curve = []
+        self._folder.write_checkpoint({
+            "run_hash": self._hash, "done": self._done, "cpu_s": self._cpu_s(), "best": self._best,
+            "validations": self._tried, "learner": self._learner.state_dict(),
+        })  # fmt: skip
+        self._folder.write_state(update=self._done, cpu_s=round(self._cpu_s(), 3), best=self.best)
+        self._saved_at = time.monotonic()
+
+    def _refresh(self, new: Mapping[str, Any] | None = None) -> None:
+        """Tell of a new validation, or of all once the references are known."""
+        for row in self._tried if new is None else (new,):
+            self._tell_validation(row)
+        table = [{**row, "captured_percent": self._references.captured(row["net_cost_usd"])} for row in self._tried]
+        captured = {MPC: self._references.captured(MPC)}
+        self._folder.write_validations({"captured_percent": captured, "best": self.best, "validations": table})
+
+    def _tell(self, row: Mapping[str, Any]) -> None:
+        self._screen.update(row)
+        values = {f"train/{name}": value for name, value in row.items() if name != "update"}
+        self._tracker.log(row["update"], values)
+
+    def _tell_validation(self, row: Mapping[str, Any]) -> None:
+        captured = self._references.captured(row["net_cost_usd"])
+        mpc = self._references.captured(MPC)
+        self._screen.validated(row, captured, mpc, best=self.best.get("update") == row["update"])
+        plain = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "update"}
+        values = {**plain, **row["figures"], "captured_percent": captured, "mpc_captured_percent": mpc}
+        self._tracker.log(row["update"], {f"validation/{name}": value for name, value in values.items()})
+
+    def _cpu_s(self) -> float:
+        """CPU time of the session, and of the earlier ones up to the checkpoint that was gone on from."""
+        return self._cpu_before + time.process_time()
+
+    def _kept(self) -> str:
+        where = self._folder.path
+        update = self._folder.state().get("update")
+        if update is None:
+            return f"no checkpoint had been written yet in {where}"
+        return f"the last good checkpoint, of update {update}, is kept; go on with: ebbflow train --resume {where}"
+
+    def _end(self, how: str, reason: str) -> None:
+        if self._references.poll():
+            self._refresh()
+        with suppress(OSError):  # a full disk has been told of already
+            self._folder.write_state(status=how, reason=reason)
+        if how != FINISHED:
+            self._references.close()
+            self._tracker.tag({"ebbflow.reason": reason or how})
+            self._tracker.close(how)

@@ -1,0 +1,120 @@
+"""From what the user typed, or from a folder, to a run that can be driven."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ...agents.days import DrawnDays
+from ...agents.evaluation.keys import code_digest
+from ...agents.evaluation.plan import Plan
+from ...configs.dump import to_toml
+from ...configs.messages import ConfigError, describe
+from ...envs.world.scenario import Scenario
+from ...envs.world.settings import ScenarioSettings
+from ..tracking.facts import facts
+from .days import training_days, validation_plan
+from .folder import RunFolder
+from .learners import Learner, make_learner, updates_in
+from .settings import RunSettings, run_hash
+
+Say = Callable[[str], None]
+Track = Callable[[Iterable[Scenario]], Iterable[Scenario]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready: everything drawn, checked and resolved."""
+
+    folder: RunFolder
+    settings: RunSettings
+    learner: Learner
+    days: DrawnDays
+    plan: Plan
+    scenario: ScenarioSettings
+    run_hash: str
+    told: dict[str, Any]  # as `run.json` holds it
+
+
+def begin(settings: RunSettings, folder: RunFolder, say: Say, track: Track = iter) -> Prepared:
+    """Prepare a new run in a folder that has none; nothing is written before all of it can be had.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: an unknown name, a setting that breaks its rule, or a run in the folder.
+    """
+    if folder.exists:
+        folder.begin({}, "")  # says how to go on
+    days, plan = training_days(settings, track), validation_plan(settings)
+    make = make_learner(settings, days)
+    updates = settings.updates
+    if settings.minutes is not None:
+        say("timing a few updates")
+        updates = updates_in(settings.minutes, make)
+        say(f"{updates} updates take about {settings.minutes:g} minutes of CPU time")
+    learner = make(updates or 1)
+    hashed = _hash(settings, days, learner)
+    told: dict[str, Any] = {
+        "settings": settings.model_dump(mode="json"),
+        "updates": learner.total,
+        "algorithm_settings": asdict(learner.settings),
+        "run_hash": hashed,
+        "code": code_digest(),
+        "facts": facts(),
+    }
+    folder.begin(told, to_toml(_scenario(days)))
+    return Prepared(folder, settings, learner, days, plan, _scenario(days), hashed, told)
+
+
+def go_on(folder: RunFolder, say: Say, track: Track = iter) -> Prepared:
+    """Prepare a run that was begun before, from what its folder says.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read.
+    """
+    told = folder.told()
+    try:
+        # For JSON, strict means what it should: see `configs.load`.
+        settings = RunSettings.model_validate_json(json.dumps(told["settings"]))
+    except ValidationError as error:
+        raise ConfigError(describe(error, RunSettings, str(folder.path), ())) from None
+    if told["code"] != code_digest():
+        say("the program has changed since this run was begun: its weights will not be those of an unbroken run")
+    days, plan = training_days(settings, track), validation_plan(settings)
+    learner = make_learner(settings, days)(told["updates"])
+    return Prepared(folder, settings, learner, days, plan, _scenario(days), _hash(settings, days, learner), told)
+
+
+def _hash(settings: RunSettings, days: DrawnDays, learner: Learner) -> str:
+    return run_hash(settings, _scenario(days), learner.settings)
+
+
+def _scenario(days: DrawnDays) -> ScenarioSettings:
+    if days.settings is None:
+        raise ValueError(f"{days.name} is a saved day; name a preset or a settings file to train on")
+    return days.settings
+
+
+def describe_start(prepared: Prepared, done: int) -> str:
+    """What is about to happen, in a line."""
+    s, first = prepared.settings, prepared.days.scenarios[0]
+    what = f"{prepared.scenario.name}, {first.n_ports} ports, {s.algorithm}, seed {s.seed}"
+    way = f"going on after update {done} of" if done else "making"
+    days = f"{len(prepared.days.scenarios)} days"
+    return f"{what}: {way} {prepared.learner.total} updates on {days}, in {prepared.folder.path}"
+
+
+def folder_of(text: str | Path) -> RunFolder:
+    """The folder of a run that exists.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    folder = RunFolder(Path(text))
+    folder.told()
+    return folder
