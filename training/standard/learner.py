@@ -202,11 +202,21 @@ def ppo_maker(settings: RunSettings, days: DrawnDays) -> Make:
     Raises:
         ValueError: a setting that is unknown or wrong, or a policy that cannot be exported.
     """
-    torch.set_num_threads(1)  # more only slow a network of this size down
-    bank = pack(days.scenarios, "float32")
     told = load_training(PpoSettings, settings.algorithm, settings.training)
     if told.policy != "set":
         raise ValueError(f"policy is {told.policy!r}; a run keeps and exports set networks alone: use 'set'")
+    return ppo_learners(settings, days)
+
+
+def ppo_learners(settings: RunSettings, days: DrawnDays) -> Make:
+    """The maker of PPO learners with any policy.
+
+    Raises:
+        ValueError: a setting that is unknown or wrong.
+    """
+    torch.set_num_threads(1)  # more only slow a network of this size down
+    bank = pack(days.scenarios, "float32")
+    load_training(PpoSettings, settings.algorithm, settings.training)  # refuses before anything is timed
 
     def make(updates: int) -> PpoLearner:
         whole = load_training(PpoSettings, settings.algorithm, settings.training, updates=updates, seed=settings.seed)
