@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ...configs.load import unknown_name
 from ...envs.gym.sb3 import FleetVecEnv
 from ...envs.safety.projection import Reserve
 from ...envs.world.bank import Bank
+from ..policy import SetNetworkSizes
 from .ports import PortVecEnv
 from .set_policy import SetPolicy, fleet_kwargs
 from .settings import ALGORITHMS, EnvSettings, PpoSettings, ReplaySettings
@@ -38,9 +40,20 @@ def make_env(settings: EnvSettings, bank: Bank, reserve: Reserve | None = None) 
 
 
 def make_algorithm(
-    name: str, settings: PpoSettings | ReplaySettings, env: VecEnv, device: str = "cpu"
+    name: str,
+    settings: PpoSettings | ReplaySettings,
+    env: VecEnv,
+    device: str = "cpu",
+    sizes: SetNetworkSizes | None = None,
 ) -> BaseAlgorithm:
     """The algorithm `name` of `ALGORITHMS` over the environments of `make_env`.
+
+    Args:
+        name: of the algorithm.
+        settings: of the kind that it wants.
+        env: of `make_env`.
+        device: where torch computes.
+        sizes: of the set network; None: `hidden` everywhere.
 
     Raises:
         ValueError: unknown algorithm, or settings of another one.
@@ -48,7 +61,7 @@ def make_algorithm(
     if name not in ALGORITHMS:
         raise ValueError(unknown_name("algorithm", name, ALGORITHMS))
     if isinstance(settings, PpoSettings) and name == "ppo":
-        return _ppo(settings, env, device)
+        return _ppo(settings, env, device, sizes or SetNetworkSizes(*3 * (settings.hidden,)))
     if isinstance(settings, ReplaySettings) and name != "ppo":
         return _replay(name, settings, env, device)
     raise ValueError(f"{name} wants {ALGORITHMS[name].__name__}, not {type(settings).__name__}")
@@ -76,7 +89,7 @@ class PerCar(VecEnvWrapper):
         return observation, rewards / self._n_ports, dones, infos
 
 
-def _ppo(s: PpoSettings, env: VecEnv, device: str) -> BaseAlgorithm:
+def _ppo(s: PpoSettings, env: VecEnv, device: str, sizes: SetNetworkSizes) -> BaseAlgorithm:
     from sb3_contrib import MaskablePPO
     from stable_baselines3 import PPO
 
@@ -92,8 +105,7 @@ def _ppo(s: PpoSettings, env: VecEnv, device: str) -> BaseAlgorithm:
         return MaskablePPO("MultiInputPolicy", env, policy_kwargs=_layers(s), **common)
     if s.policy == "mlp":
         return PPO("MultiInputPolicy", env, policy_kwargs=_layers(s) | {"log_std_init": s.log_std}, **common)
-    sizes = {"token": s.hidden, "context": s.hidden, "head": s.hidden}
-    own = {"sizes": sizes, "log_std_init": s.log_std, "first_answers": s.first_answers}
+    own = {"sizes": asdict(sizes), "log_std_init": s.log_std, "first_answers": s.first_answers}
     return PPO(SetPolicy, env, policy_kwargs={**fleet_kwargs(env), **own}, **common)
 
 

@@ -60,7 +60,7 @@ class PpoLearner:
         self._random: dict[str, Any] | None = None
         with self._own_randomness():
             self._env = make_env(settings, bank, reserve)
-            self._model: Any = make_algorithm("ppo", settings, self._env, device)
+            self._model: Any = make_algorithm("ppo", settings, self._env, device, network and network.sizes)
         if network is not None:
             self.network.load_state_dict(network.state_dict())
 

@@ -11,7 +11,7 @@ import torch
 
 from ebbflow.agents.days import DrawnDays
 from ebbflow.agents.run import run_days
-from ebbflow.training.policy import SetNetwork
+from ebbflow.training.policy import SetNetwork, SetNetworkSizes
 from ebbflow.training.run.learners import Tick
 from ebbflow.training.run.settings import RunSettings
 from ebbflow.training.standard.learner import PpoLearner, ppo_maker
@@ -30,12 +30,14 @@ def learner(updates: int = 4, **settings: Any) -> PpoLearner:
 
 
 def weights(made: PpoLearner) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(made.network.parameters()).detach()
+    return torch.nn.utils.parameters_to_vector(made._model.policy.parameters()).detach()
 
 
-@pytest.mark.parametrize("ports", [False, True])
-def test_a_state_that_went_through_a_file_goes_on_to_the_same_bits(ports: bool, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"ports_as_environments": ports, "shaped": ports}
+PORTS = {"ports_as_environments": True, "shaped": True}
+
+
+@pytest.mark.parametrize("settings", [{}, PORTS, PORTS | {"policy": "mlp", "three_way": True}])
+def test_a_state_that_went_through_a_file_goes_on_to_the_same_bits(settings: dict[str, Any], tmp_path: Path) -> None:
     whole, stopped, resumed = (learner(**settings) for _ in range(3))
     numbers: list[int] = []
     whole.run(lambda update: numbers.append(update.number))
@@ -76,9 +78,9 @@ def test_global_randomness_is_left_alone() -> None:
 
 def test_it_starts_from_a_given_network_and_plays_what_it_learned() -> None:
     torch.manual_seed(8)
-    given, bank = SetNetwork(), days("home-texas", dtype="float32")
+    given, bank = SetNetwork(SetNetworkSizes(32, 48, 16)), days("home-texas", dtype="float32")
     made = PpoLearner(PpoSettings(updates=1, worlds=3, log_std=-3.0, target_kl=0.01), bank, network=given)
-    assert torch.equal(weights(made), torch.nn.utils.parameters_to_vector(given.parameters()).detach())
+    assert all(torch.equal(ours, given.state_dict()[name]) for name, ours in made.network.state_dict().items())
     seen: list[Tick] = []
     made.run(seen.append)
     assert {"approx_kl", "explained_variance", "reward_per_car_day"} <= set(seen[0].metrics)
