@@ -30,10 +30,12 @@ class PortVecEnv(VecEnv):
         **arguments: see `FleetVectorEnv`.
 
     Raises:
-        ValueError: see `FleetVectorEnv`.
+        ValueError: see `FleetVectorEnv`; also shaped days that are cut, whose last potential nobody would know.
     """
 
     def __init__(self, num_worlds: int = 1, *, shaped: bool = False, **arguments: Any) -> None:
+        if shaped and arguments.get("max_episode_steps") is not None:
+            raise ValueError("shaped is true with max_episode_steps; shaped rewards need days played to their end")
         self.fleet = FleetVectorEnv(num_worlds, **(arguments | {"backend": "numba"}))
         self.num_worlds, self.n_ports = num_worlds, self.fleet.bank.first.n_ports
         self._dollars = PortDollars(self.fleet.simulator)
@@ -64,21 +66,14 @@ class PortVecEnv(VecEnv):
         observation, reward, settled, cut, infos = self.fleet.step(self._actions.reshape(self.num_worlds, -1))
         self._actions = None
         ended = settled | cut
-        applied = infos["applied_kw"] if "applied_kw" in infos else np.zeros((self.num_worlds, self.n_ports))
-        if ended.any():
-            applied = np.where(ended[:, None], infos["final_info"]["applied_kw"], applied)
-        earned = -self._dollars.split(before, applied, -reward)
+        earned = -self._dollars.split(before, _applied_kw(infos, ended), -reward)
         if self._potential is not None:
             earned += self._potential.gained(ended)
-        worlds: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        notes: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for world in np.flatnonzero(ended):
-            last = apart({name: values[None] for name, values in infos["final_obs"][world].items()})
-            for port in range(self.n_ports):
-                worlds[world * self.n_ports + port] = {
-                    "terminal_observation": {name: values[port] for name, values in last.items()},
-                    "TimeLimit.truncated": bool(cut[world]),
-                }
-        return apart(observation), earned.reshape(-1).astype(np.float32), np.repeat(ended, self.n_ports), worlds
+            first = world * self.n_ports
+            notes[first : first + self.n_ports] = self._endings(infos["final_obs"][world], bool(cut[world]))
+        return apart(observation), earned.reshape(-1).astype(np.float32), np.repeat(ended, self.n_ports), notes
 
     def close(self) -> None:
         """Release the worlds."""
@@ -112,6 +107,22 @@ class PortVecEnv(VecEnv):
     def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """No environment is wrapped; wrap the whole, as with `VecMonitor`."""
         return [False for _ in self._get_indices(indices)]
+
+    def _endings(self, last: Obs, cut: bool) -> list[dict[str, Any]]:
+        """What the ports of a world that ended are told, from its last observation."""
+        seen = apart({name: values[None] for name, values in last.items()})
+        return [
+            {"terminal_observation": {name: values[port] for name, values in seen.items()}, "TimeLimit.truncated": cut}
+            for port in range(self.n_ports)
+        ]
+
+
+def _applied_kw(infos: dict[str, Any], ended: Array) -> Array:
+    """Set-points (B, N) of the step that was made, also of the worlds that stand at a new day since."""
+    if not ended.any():
+        return np.asarray(infos["applied_kw"])
+    last = infos["final_info"]["applied_kw"]
+    return np.where(ended[:, None], last, infos.get("applied_kw", last))
 
 
 def apart(observation: Obs) -> Obs:

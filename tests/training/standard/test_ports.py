@@ -75,6 +75,8 @@ def test_mistakes_are_told() -> None:
     env = PortVecEnv(1, scenario=days("home-texas"))
     with pytest.raises(ValueError, match="call step_async before"):
         env.step_wait()
+    with pytest.raises(ValueError, match="played to their end"):
+        PortVecEnv(1, scenario=days("home-texas"), shaped=True, max_episode_steps=3)
     with pytest.raises(AttributeError, match="one batch"):
         env.set_attr("copy", False)
     with pytest.raises(AttributeError, match="one batch"):
