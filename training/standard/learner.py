@@ -58,9 +58,10 @@ class PpoLearner:
     ) -> None:
         self.settings = settings
         self._random: dict[str, Any] | None = None
+        sizes = None if network is None else network.sizes
         with self._own_randomness():
             self._env = make_env(settings, bank, reserve)
-            self._model: Any = make_algorithm("ppo", settings, self._env, device, network and network.sizes)
+            self._model: Any = make_algorithm("ppo", settings, self._env, device, sizes)
         if network is not None:
             self.network.load_state_dict(network.state_dict())
 

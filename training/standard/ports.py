@@ -121,7 +121,7 @@ def _applied_kw(infos: dict[str, Any], ended: Array) -> Array:
     """Set-points (B, N) of the step that was made, also of the worlds that stand at a new day since."""
     if not ended.any():
         return np.asarray(infos["applied_kw"])
-    last = infos["final_info"]["applied_kw"]
+    last: Array = infos["final_info"]["applied_kw"]
     return np.where(ended[:, None], last, infos.get("applied_kw", last))
 
 
