@@ -18,7 +18,7 @@ class EnvSettings:
         ports_as_environments: each port an environment with its own dollars; otherwise the fleet is one.
         shaped: rewards told early by `NeedPotential`; for ports as environments.
         worlds: fleets side by side.
-        hidden: width of each layer.
+        hidden: width of each layer; a set network to begin with brings its own.
         updates: of the run; for PPO a roll-out and what is learned from it, otherwise a day of all worlds.
         seed: of weights, days and noise.
     """

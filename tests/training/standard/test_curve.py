@@ -63,6 +63,7 @@ def test_an_interrupted_curve_goes_on_and_a_finished_one_is_left(tmp_path: Path)
 
 def test_curves_of_other_days_do_not_share_a_file(tmp_path: Path) -> None:
     file = tmp_path / "curves.json"
-    curve.draw_curve(asked(), file)
-    with pytest.raises(ValueError, match="holds curves with validation_days 2, not 1"):
-        curve.draw_curve(asked(validation_days=1), file)
+    terms = {"scenario": "home-texas", "overrides": ["ports=3", "interval_minutes=60"], "validation_days": 64}
+    file.write_text(json.dumps(terms | {"curves": {}}))
+    with pytest.raises(ValueError, match="holds curves with validation_days 64, not 2"):
+        curve.draw_curve(asked(), file)
