@@ -79,10 +79,7 @@ class Session:
         self._learner.load_state_dict(kept["learner"])
         self._best, self._tried, self._done = kept["best"], kept["validations"], kept["done"]
         self._cpu_before += kept["cpu_s"]
-        for row in self._folder.curve(self._done):
-            self._tell(row)
-        for row in self._tried:
-            self._tell_validation(row)
+        self._folder.curve(self._done)  # what came after the checkpoint is made again
         return self._done
 
     def run(self, interrupt: Interrupt) -> None:
@@ -96,7 +93,9 @@ class Session:
         how, reason = FAILED, ""
         try:
             self._references.start()
-            if not self._tried:
+            if self._tried:
+                self._refresh()
+            else:
                 self._validate()
             self._learner.run(lambda tick: self._after(tick, interrupt))
             self._save()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Hashable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Annotated, Any, Self, TypeVar, get_type_hints
 
 from pydantic import BaseModel, Field, Strict, create_model, model_validator
@@ -22,6 +21,9 @@ RESOLVED_BY_RUN = ("updates", "seed")
 """Settings of an algorithm that the run fills in."""
 
 PATHWISE = "pathwise"
+
+STATED_ELSEWHERE = {"overrides", "training", "algorithm", "minutes", "updates", "checkpoint_s"}
+"""Of `RunSettings`, what the resolved settings say, and what changes no weight."""
 
 Count = Annotated[int, Field(ge=1)]
 Texts = Annotated[tuple[str, ...], Strict(False)]
@@ -94,17 +96,15 @@ def load_training(kind: type[Settings], preset: str, overrides: Sequence[str], *
     return kind(**chosen, **{name: value for name, value in resolved.items() if name in known})
 
 
-@lru_cache(maxsize=8)
-def _model(kind: Hashable) -> type[BaseModel]:
+def _model(kind: Any) -> type[BaseModel]:
     """The strict model of a training preset: its algorithm, and a table of what the dataclass states."""
-    told: Any = kind
-    types = get_type_hints(told)
+    types = get_type_hints(kind)
     fields: dict[str, Any] = {
         field.name: (types[field.name], field.default)
-        for field in dataclasses.fields(told)
+        for field in dataclasses.fields(kind)
         if field.name not in RESOLVED_BY_RUN
     }
-    table = create_model(told.__name__, __base__=Section, **fields)
+    table = create_model(kind.__name__, __base__=Section, **fields)
     return create_model("TrainingPreset", __base__=Section, algorithm=(str, ...), training=(table, table()))
 
 
@@ -123,6 +123,6 @@ def algorithm_of(preset: str) -> str:
 
 def run_hash(settings: RunSettings, scenario: BaseModel, algorithm: object) -> str:
     """16 hexadecimal digits that differ when any resolved setting of the run differs, wherever it was stated."""
-    spoken = settings.model_dump(mode="json", exclude={"overrides", "training", "algorithm", "minutes", "updates"})
+    spoken = settings.model_dump(mode="json", exclude=STATED_ELSEWHERE)
     whole = [spoken, config_hash(scenario), type(algorithm).__name__, repr(algorithm)]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,106 @@
+"""Which MLflow store is meant, and whether it can be reached."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .tracker import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NOWHERE = "none"
+DEFAULT_URI = "sqlite:///mlflow.db"
+SETTING = "MLFLOW_TRACKING_URI"
+SQLITE = "sqlite:///"
+ARTIFACTS = "mlruns"
+"""Folder beside a sqlite file in which its artifacts lie."""
+
+IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""Unless the user says otherwise: a server that does not answer must not hold up a training for minutes."""
+
+
+def tracking_uri(asked: str | None) -> str | None:
+    """The store's address: as asked for, else of the environment, else sqlite in this folder; None: `none`."""
+    uri = asked or os.environ.get(SETTING) or DEFAULT_URI
+    if uri == NOWHERE:
+        return None
+    if uri.startswith(SQLITE):  # an address of its own, wherever the process goes
+        return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).resolve()}"
+    return uri
+
+
+@lru_cache(maxsize=4)
+def connect(uri: str) -> MlflowClient:
+    """A client of the store, which has answered.
+
+    Raises:
+        ModuleNotFoundError: mlflow is not installed.
+        TrackingError: the store cannot be reached, or is none.
+    """
+    for name, value in IMPATIENCE.items():
+        os.environ.setdefault(name, value)
+    _quiet()
+    from mlflow import MlflowClient
+
+    if uri.startswith(SQLITE):
+        Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+    client = asking(uri, MlflowClient, uri, uri)
+    asking(uri, client.search_experiments, max_results=1)
+    return client
+
+
+def asking(uri: str, ask: Any, *arguments: Any, **named: Any) -> Any:
+    """What the store answers to a call.
+
+    Raises:
+        TrackingError: it does not.
+    """
+    import requests
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return ask(*arguments, **named)
+    except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
+        why = str(error).partition("\n")[0]
+        raise TrackingError(
+            f"tracking store {shown(uri)} does not answer: {why[:300]}; start it, name another by --tracking or "
+            f"{SETTING}, or record nothing with --tracking {NOWHERE}"
+        ) from error
+
+
+def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
+    """The experiment of that name, made where it is missing.
+
+    Raises:
+        TrackingError: the store does not answer.
+    """
+    found = asking(uri, client.get_experiment_by_name, name)
+    if found is not None:
+        return str(found.experiment_id)
+    # By default the artifacts of a sqlite store would go wherever the process happens to be.
+    place = Path(uri.removeprefix(SQLITE)).parent / ARTIFACTS / name if uri.startswith(SQLITE) else None
+    return str(asking(uri, client.create_experiment, name, artifact_location=place.as_uri() if place else None))
+
+
+def ui_command(uri: str) -> str:
+    """What to type, or where to look, to see the store."""
+    return f"mlflow ui --backend-store-uri {uri}" if "://" in uri and not uri.startswith("http") else shown(uri)
+
+
+def shown(uri: str) -> str:
+    """The address without a password."""
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+
+
+def _quiet() -> None:
+    """MLflow and Alembic tell of every table that they make."""
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
