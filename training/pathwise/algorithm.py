@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import CallbackList
 from stable_baselines3.common.policies import BasePolicy
@@ -42,7 +43,7 @@ class Pathwise(BaseAlgorithm):
         **arguments: `stats_window_size`, `tensorboard_log`, `verbose`, `device`.
 
     Raises:
-        ValueError: an environment without a bank of days, or a setting outside its range.
+        ValueError: an environment without a bank of days or of single ports, or a setting outside its range.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"SetPolicy": SetPolicy}
@@ -62,8 +63,9 @@ class Pathwise(BaseAlgorithm):
         if callable(learning_rate):
             raise ValueError("learning_rate is a schedule; give a number, the trainer lets it fall along a cosine")
         super().__init__(
-            policy, env, learning_rate, policy_kwargs=policy_kwargs, seed=seed, support_multi_env=True, **arguments
-        )
+            policy, env, learning_rate, policy_kwargs=policy_kwargs, seed=seed, support_multi_env=True,
+            supported_action_spaces=(spaces.Box,), **arguments,
+        )  # fmt: skip
         self.pathwise_kwargs = dict(pathwise_kwargs or {})
         self._trainer: PathwiseTrainer | None = None
         self._state: Mapping[str, Any] | None = None
@@ -73,7 +75,13 @@ class Pathwise(BaseAlgorithm):
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
         if self.env is not None:
-            self.policy_kwargs = {**self.policy_kwargs, **fleet_kwargs(self.env)}
+            fleet = fleet_kwargs(self.env)
+            ports = self.env.get_attr("bank")[0].first.n_ports
+            if len(fleet["port_site"]) != ports:
+                raise ValueError(
+                    f"each environment is one of {ports} ports; whole fleets are played: give a FleetVecEnv"
+                )
+            self.policy_kwargs = {**self.policy_kwargs, **fleet}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._settings(1).seed)
             made = self.policy_class(self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs)

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecMonitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
+from ebbflow.envs.gym.env import FleetEnv
 from ebbflow.envs.gym.sb3 import FleetVecEnv
 from ebbflow.envs.world.bank import Bank, pack
 from ebbflow.envs.world.build import build_bank_days, load_settings
 from ebbflow.training.pathwise import PathwiseSettings, PathwiseTrainer
 from ebbflow.training.pathwise.algorithm import Pathwise
+from ebbflow.training.standard.ports import PortVecEnv
 
 WORLDS, STEPS = 3, 24
 UPDATE = WORLDS * STEPS
@@ -119,7 +121,11 @@ def test_global_randomness_is_left_alone(env: Any) -> None:
     assert before[1] == np.random.get_state()[2]  # noqa: NPY002
 
 
-def test_wrong_settings_are_refused(env: Any) -> None:
+def test_wrong_settings_are_refused(env: Any, bank: Bank) -> None:
+    with pytest.raises(ValueError, match="one of 5 ports; whole fleets are played"):
+        Pathwise(env=PortVecEnv(1, scenario=bank))
+    with pytest.raises(ValueError, match="DummyVecEnv plays no bank of days"):
+        Pathwise(env=DummyVecEnv([lambda: FleetEnv(bank.scenarios[0])]))
     with pytest.raises(ValueError, match="give a number"):
         Pathwise(env=env, learning_rate=lambda progress: progress)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="noise -1"):
