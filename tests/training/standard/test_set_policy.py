@@ -13,6 +13,7 @@ from stable_baselines3 import PPO
 
 from ebbflow.envs.gym.sb3 import FleetVecEnv
 from ebbflow.envs.gym.spaces import action_space, observation_space
+from ebbflow.training.pathwise.algorithm import Pathwise
 from ebbflow.training.policy import SetNetwork, TorchPolicy
 from ebbflow.training.standard.play import StandardPolicy
 from ebbflow.training.standard.ports import PortVecEnv
@@ -135,3 +136,14 @@ def test_mistakes_are_told() -> None:
         policy(4, port_site=[0, 1])
     with pytest.raises(ValueError, match="use_sde is True"):
         policy(4, use_sde=True)
+
+
+def test_a_pathwise_policy_goes_on_under_ppo() -> None:
+    env = FleetVecEnv(2, scenario=days("home-california", dtype="float32"))
+    learned = Pathwise(env=env, seed=0).learn(1)
+    tuned = PPO(SetPolicy, env, n_steps=4, batch_size=4, policy_kwargs=fleet_kwargs(env), device="cpu")
+    tuned.set_parameters({"policy": learned.get_parameters()["policy"]}, exact_match=False)
+    observation = env.reset()
+    actions = [model.predict(observation, deterministic=True)[0] for model in (learned, tuned)]
+    np.testing.assert_array_equal(*actions)
+    tuned.learn(8)
