@@ -116,10 +116,11 @@ def _replay(name: str, s: ReplaySettings, env: VecEnv, device: str) -> BaseAlgor
 
     width = int(np.prod(env.action_space.shape or ()))
     noise = NormalActionNoise(np.zeros(width), np.full(width, s.noise))
+    entropy = f"auto_{s.first_ent_coef}"
     choices: dict[str, tuple[Any, dict[str, Any]]] = {
-        "sac": (SAC, {}),
+        "sac": (SAC, {"ent_coef": entropy}),
         "td3": (TD3, {"action_noise": noise}),
-        "tqc": (TQC, {"top_quantiles_to_drop_per_net": s.hold_back}),
+        "tqc": (TQC, {"ent_coef": entropy, "top_quantiles_to_drop_per_net": s.hold_back}),
     }
     kind, own = choices[name]
     made: BaseAlgorithm = kind(

@@ -97,6 +97,8 @@ class ReplaySettings(EnvSettings):
         batch_size: transitions of a gradient step.
         warm_up: transitions before the first gradient step, under random actions.
         gradient_steps: after each step of all environments.
+        first_ent_coef: weight of the entropy at the start, learned from there (SAC and TQC). Rewards are cents: from
+            the library's 1 it takes longer than a training to come down.
         noise: standard deviation of the action noise (TD3 alone).
         hold_back: quantiles of each critic that are left out (TQC alone).
 
@@ -115,13 +117,14 @@ class ReplaySettings(EnvSettings):
     batch_size: int = 512
     warm_up: int = 10_000
     gradient_steps: int = 8
+    first_ent_coef: float = 0.001
     noise: float = 0.2
     hold_back: int = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
         _at_least_one(self, "buffer_size", "batch_size", "gradient_steps")
-        _above_zero(self, "learning_rate")
+        _above_zero(self, "learning_rate", "first_ent_coef")
         _shares(self, "gamma", "tau")
         if self.policy != "mlp":
             raise ValueError(f"policy is {self.policy!r}; algorithms with a replay buffer have 'mlp' here")
