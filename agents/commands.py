@@ -15,7 +15,7 @@ ScenarioArgument = Annotated[
 ]
 PolicyOption = Annotated[
     list[str] | None,
-    typer.Option("--policy", "-p", help="A rule's name, a raw reference, or package.module:Class. Repeatable."),
+    typer.Option("--policy", "-p", help="A rule, a raw reference, package.module:Class, or NAME=PATH. Repeatable."),
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="Every rule and every raw reference.")]
 DaysOption = Annotated[int, typer.Option(min=1, help="How many days.")]
@@ -59,8 +59,9 @@ PoliciesOption = Annotated[
     str | None,
     typer.Option(
         "--policies",
-        help="Names, separated by commas: rules, mpc, raw references, package.module:Class; or all. By default every "
-        "rule and mpc. uncontrolled and optimum are always there.",
+        help="Names, separated by commas: rules, mpc, learned (from the registry), raw references, "
+        "package.module:Class, NAME=PATH of a bundle or a stable-baselines3 zip; or all. By default every rule and "
+        "mpc. uncontrolled and optimum are always there.",
         show_default=False,
     ),
 ]
@@ -112,7 +113,7 @@ def simulate(
     files = ScenarioFiles(sessions, prices, export_prices, tuple(emissions or ()), load, location, market)
     request = DayRequest(scenario, tuple(set_ or ()), seed, day, days, split, files)
     folder = out or (None if json_ == "-" else DEFAULT_OUT)
-    simulate_days(request, choose_policies(policy or (), all_, seed), backend, Outputs(folder, json_))
+    simulate_days(request, choose_policies(policy or (), all_, seed, scenario), backend, Outputs(folder, json_))
 
 
 def evaluate(

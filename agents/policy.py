@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from typing import Any, Protocol
@@ -16,6 +18,7 @@ from ..envs.snapshot import Snapshot
 Array = NDArray[np.float64]
 
 POLICY_GROUP = "ebbflow.policies"
+LEARNED, ZIP = "learned", ".zip"
 
 
 class Policy(Protocol):
@@ -45,22 +48,37 @@ def policy_names() -> list[str]:
     return sorted(metadata.entry_points(group=POLICY_GROUP).names)
 
 
-def find_policy(name: str, others: Mapping[str, Callable[[], Policy]] | None = None) -> Policy:
-    """Make the policy of that name: a registered one, or `package.module:Class` of the user's own.
+def pinned(policy: Policy, name: str) -> str:
+    """What to ask for instead of `name` to get this very policy in another process; `name` where that does."""
+    return str(getattr(policy, "pinned", name))
+
+
+def find_policy(
+    name: str, others: Mapping[str, Callable[[], Policy]] | None = None, scenario: str | None = None
+) -> Policy:
+    """Make the policy of that name: registered, of the user's own, or kept in files.
 
     Args:
-        name: what the user wrote.
+        name: what the user wrote: a registered name, `package.module:Class`, or `NAME=PATH` of a bundle or a
+            stable-baselines3 zip, which is then reported as NAME.
         others: makers of policies that are not registered, by name; the evaluator's raw references.
+        scenario: what it is to run on; told to makers that have a parameter of that name.
 
     Raises:
+        FileNotFoundError: nothing is at PATH.
         ValueError: no such policy (with the nearest valid name), or the class is no policy, cannot be made or wants to
-            run without projection.
+            run without projection; or what is at PATH is refused.
     """
     others = others or {}
+    target: Any
+    if "=" in name:
+        return _from_files(name, [*policy_names(), *others])
     target = others[name] if name in others else _own_class(name) if ":" in name else _registered(name, others)
     try:
-        policy = target()
+        policy = target(scenario=scenario) if _asks_for_scenario(target) else target()
     except Exception as error:
+        if name in policy_names() and isinstance(error, ValueError | ModuleNotFoundError):
+            raise  # it says itself what is wrong
         why = f"{type(error).__name__}: {error}"
         raise ValueError(f"policy {name!r} cannot be made without arguments: {why}") from error
     missing = [part for part in ("name", "reset", "act") if not hasattr(policy, part)]
@@ -72,11 +90,33 @@ def find_policy(name: str, others: Mapping[str, Callable[[], Policy]] | None = N
     return made
 
 
+def _asks_for_scenario(target: Any) -> bool:
+    try:
+        return "scenario" in inspect.signature(target).parameters
+    except (TypeError, ValueError):  # not callable, or without a signature
+        return False
+
+
+def _from_files(asked: str, taken: Iterable[str]) -> Policy:
+    """The policy of `NAME=PATH`; a `#` and a SHA-256 behind the path say which content is meant."""
+    name, _, place = asked.partition("=")
+    if not re.fullmatch(r"[A-Za-z]\w*", name) or (name in taken and name != LEARNED):
+        raise ValueError(f"policy {asked!r}: {name!r} is no name for files; write {LEARNED}=PATH or a name of your own")
+    path, _, digest = place.partition("#")
+    if path.endswith(ZIP):
+        from .zipped import ZipPolicy
+
+        return ZipPolicy(path, name, digest or None)
+    from .bundle import BundlePolicy, load_bundle
+
+    return BundlePolicy(load_bundle(path, digest or None), name)
+
+
 def _registered(name: str, others: Iterable[str]) -> Any:
     found = metadata.entry_points(group=POLICY_GROUP, name=name)
     if not found:
         hint = unknown_name("policy", name, [*policy_names(), *others])
-        raise ValueError(f"{hint}; a class of your own is named package.module:Class")
+        raise ValueError(f"{hint}; a class of your own is named package.module:Class, files NAME=PATH")
     return next(iter(found)).load()
 
 

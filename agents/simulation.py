@@ -51,7 +51,7 @@ class Outputs:
             raise ValueError(f"--json {self.json} is a folder; name a file, or - for stdout")
 
 
-def choose_policies(names: Sequence[str], everything: bool, seed: int) -> list[Policy]:
+def choose_policies(names: Sequence[str], everything: bool, seed: int, scenario: str | None = None) -> list[Policy]:
     """The policies asked for, each once; `uncontrolled` where none is.
 
     Raises:
@@ -59,7 +59,7 @@ def choose_policies(names: Sequence[str], everything: bool, seed: int) -> list[P
     """
     references = raw_references(seed)
     wanted = [*names, *([*RULES, *references] if everything else [])] or ["uncontrolled"]
-    chosen = [find_policy(name, references) for name in dict.fromkeys(wanted)]
+    chosen = [find_policy(name, references, scenario) for name in dict.fromkeys(wanted)]
     called = [policy.name for policy in chosen]
     twice = next((name for name in called if called.count(name) > 1), None)
     if twice is not None:

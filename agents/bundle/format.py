@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -64,7 +65,7 @@ def load_bundle(folder: str | Path, digest: str | None = None) -> Bundle:
     return Bundle(manifest, model, found, folder)
 
 
-def write_bundle(folder: str | Path, model: bytes, manifest: Manifest, *, replace: bool = False) -> str:
+def write_bundle(folder: str | Path, model: bytes, manifest: Manifest, *, replace: bool = False) -> Bundle:
     """Write a bundle whole or not at all.
 
     Args:
@@ -74,13 +75,13 @@ def write_bundle(folder: str | Path, model: bytes, manifest: Manifest, *, replac
         replace: put it in the place of a bundle that is there.
 
     Returns:
-        The bundle's digest.
+        The bundle as it was read back.
 
     Raises:
         ConfigError: something else is there, or `load_bundle` would refuse it.
     """
     folder = Path(folder)
-    _check_free(folder, replace)
+    check_free(folder, replace)
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
@@ -93,17 +94,22 @@ def write_bundle(folder: str | Path, model: bytes, manifest: Manifest, *, replac
         _put(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return written.digest
+    return dataclasses.replace(written, folder=folder)
 
 
-def _check_free(folder: Path, replace: bool) -> None:
+def check_free(folder: Path, replace: bool) -> None:
+    """Refuse a folder that a bundle cannot be written to.
+
+    Raises:
+        ConfigError: something else is there, or a bundle that `replace` does not give up.
+    """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f"{folder} is no folder; choose another")
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if names and names != set(LARGEST_BYTES):
         raise ConfigError(f"{folder} holds other files; choose an empty folder or a new one")
     if names and not replace:
-        raise ConfigError(f"{folder} holds a bundle already; choose another folder, or replace it")
+        raise ConfigError(f"{folder} holds a bundle already; choose another folder, or replace it (--replace)")
 
 
 def _put(beside: Path, folder: Path) -> None:

@@ -40,6 +40,11 @@ class BundlePolicy:
         self._encoder = make_encoder("numpy")
         self._session = open_session(self.bundle.model, str(self.bundle.folder))
 
+    @property
+    def pinned(self) -> str:
+        """What to ask `find_policy` for to get this very bundle."""
+        return f"{self.name}={self.bundle.folder.resolve()}#{self.bundle.digest}"
+
     def reset(self) -> None:
         """Nothing is remembered between steps."""
 

@@ -23,7 +23,7 @@ MOVING = ("configs", "envs", "agents")
 STILL = ("agents/evaluation/", "agents/studies/")
 """What only arranges numbers; of the first, `tasks.py` does more."""
 
-SOLVERS = ("numpy", "numba", "highspy")
+SOLVERS = ("numpy", "numba", "highspy", "onnxruntime")
 """Packages of which another release may move a last digit."""
 
 
@@ -94,9 +94,14 @@ def _file_digest(path: str) -> str:
 
 
 def _policy_digest(name: str) -> str:
-    """Digest of the file that a controller of the user's own, or of another distribution, is written in."""
+    """Digest of the file that a controller of the user's own, or of another distribution, is written in.
+
+    Of a controller kept in files the name itself holds a digest.
+    """
     found = metadata.entry_points(group=POLICY_GROUP, name=name)
-    module = name.partition(":")[0] if ":" in name else next((point.module for point in found), "")
+    module = (
+        "" if "=" in name else name.partition(":")[0] if ":" in name else next((point.module for point in found), "")
+    )
     spec = importlib.util.find_spec(module) if module else None
     if spec is None or spec.origin is None or not Path(spec.origin).is_file():
         return ""

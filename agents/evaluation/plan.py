@@ -10,7 +10,7 @@ from ...envs.gym.fleet import resolve_backend
 from ...envs.world.scenario import Scenario
 from ...envs.world.sources import ScenarioFiles
 from ..days import SAVED, DayRequest, DrawnDays, draw_days
-from ..policy import is_raw, policy_names
+from ..policy import is_raw, pinned, policy_names
 from ..rules import RULES
 from ..rules.raw import raw_references
 from ..run import BACKENDS
@@ -38,7 +38,7 @@ class Plan:
     split: str
     drawn: DrawnDays  # every day
     days: tuple[EvaluatedDay, ...]
-    policies: dict[str, str]  # by the name it is reported by, as asked for; `optimum` left out
+    policies: dict[str, str]  # by the name it is reported by, what tasks ask for; `optimum` left out
     raw: frozenset[str]  # names of those that run without projection
     backend: str
 
@@ -78,7 +78,7 @@ def make_plan(
     backend = resolve_backend(backend)
     if backend not in BACKENDS:
         raise ValueError(unknown_name("back end", backend, ["auto", *BACKENDS]))
-    named, raw = _policies(policies, request.seed)
+    named, raw = _policies(policies, request)
     asked = replace(asked, days=days if days is not None else _default_days(asked))
     drawn = draw_days(asked)
     numbers = range(asked.first_day, asked.first_day + asked.days)
@@ -119,9 +119,9 @@ def _default_days(request: DayRequest) -> int:
     return len(price_dates(load_settings(request.scenario, request.overrides), request.files))
 
 
-def _policies(asked: Iterable[str] | None, seed: int) -> tuple[dict[str, str], frozenset[str]]:
+def _policies(asked: Iterable[str] | None, request: DayRequest) -> tuple[dict[str, str], frozenset[str]]:
     """Policies as asked for by the name they are reported by, `uncontrolled` first; and which of them run raw."""
-    references = tuple(raw_references(seed))
+    references = tuple(raw_references(request.seed))
     usual = tuple(name for name in DEFAULT_POLICIES if name in policy_names())
     given = usual if asked is None else tuple(asked)
     wanted = [name for part in given for name in ((*usual, *references) if part == EVERYTHING else (part,))]
@@ -130,10 +130,10 @@ def _policies(asked: Iterable[str] | None, seed: int) -> tuple[dict[str, str], f
     for name in dict.fromkeys([UNCONTROLLED, *wanted]):
         if name in (OPTIMUM, REPLAYED):  # always there
             continue
-        policy = make_policy(name, seed)
+        policy = make_policy(name, request)
         if policy.name in (*named, OPTIMUM, REPLAYED):
             raise ValueError(f"two of the policies asked for have the name {policy.name!r}; give each its own")
-        named[policy.name] = name
+        named[policy.name] = pinned(policy, name)
         if is_raw(policy):
             raw.add(policy.name)
     order = sorted(named, key=lambda name: name in raw)

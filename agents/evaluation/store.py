@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -44,5 +45,10 @@ class TaskStore:
     def _path(self, task: Task) -> Path | None:
         if self._folder is None:
             return None
-        plain = re.sub(r"[^\w.-]+", "-", task.policy)
-        return self._folder / plain / f"{task.numbers[0]:06d}-{task.numbers[-1]:06d}.json"
+        return self._folder / _folder_name(task.policy) / f"{task.numbers[0]:06d}-{task.numbers[-1]:06d}.json"
+
+
+def _folder_name(policy: str) -> str:
+    """The policy's name as far as a folder's name goes; of files the digest, whatever they lie in."""
+    plain = re.sub(r"[^\w.-]+", "-", policy.partition("=")[0])
+    return f"{plain}-{hashlib.sha256(policy.encode()).hexdigest()[:16]}" if "=" in policy else plain

@@ -28,7 +28,7 @@ class Task:
     """A controller on some days.
 
     Args:
-        policy: as asked for: a registered name, a raw reference, `package.module:Class`, or `optimum`.
+        policy: a registered name, a raw reference, `package.module:Class`, `optimum`, or files by path and digest.
         request: what days are drawn from; its `first_day` and `days` are not looked at.
         numbers: of the days.
         backend: of the simulator.
@@ -89,12 +89,12 @@ def record_day(task: Task) -> RunResult:
 
 def _policy(task: Task, drawn: DrawnDays) -> tuple[Policy, tuple[DayLedger, ...]]:
     """The controller, and the bounds of the days where it is the optimum's plan."""
-    return solve(drawn) if task.policy == OPTIMUM else (make_policy(task.policy, task.request.seed), ())
+    return solve(drawn) if task.policy == OPTIMUM else (make_policy(task.policy, task.request), ())
 
 
-def make_policy(name: str, seed: int) -> Policy:
-    """The controller of that name, raw references included."""
-    return find_policy(name, raw_references(seed))
+def make_policy(name: str, request: DayRequest) -> Policy:
+    """The controller of that name for days of that request, raw references included."""
+    return find_policy(name, raw_references(request.seed), request.scenario)
 
 
 def fallbacks(policy: Policy) -> int | None:

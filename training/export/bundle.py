@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_in
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from ...agents.bundle.format import write_bundle
+from ...agents.bundle.format import Bundle, check_free, write_bundle
 from ...agents.bundle.manifest import Manifest
 from ...agents.days import DayRequest, draw_days
 from ...configs.load import preset_names
 from ...envs.encoding import observation_hash
 from ...envs.world.scenario import Scenario
+from ...envs.world.sources import ScenarioFiles
 from ..policy.network import SetNetwork
 from ..policy.torch_policy import TorchPolicy
 from .graph import network_to_onnx
@@ -34,6 +36,7 @@ class Origin:
     Args:
         trained_on: presets or settings files; their training days give the ranges.
         overrides: settings of theirs, `dotted.key=value` each.
+        files: real data that it was trained with.
         days: training days, one sequence per fleet; taken for the ranges in place of days drawn from `trained_on`.
         run_id: of the training run.
         settings_hash: of the run's resolved settings.
@@ -42,6 +45,7 @@ class Origin:
 
     trained_on: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    files: ScenarioFiles | None = None
     days: Sequence[Sequence[Scenario]] = field(default=(), repr=False)
     run_id: str = ""
     settings_hash: str = ""
@@ -55,7 +59,7 @@ def export_network(
     *,
     tolerance: float = TOLERANCE,
     replace: bool = False,
-) -> str:
+) -> Bundle:
     """Write a network's bundle once its graph has answered like it on recorded and adversarial observations.
 
     Args:
@@ -66,16 +70,20 @@ def export_network(
         replace: put it in the place of a bundle that is there.
 
     Returns:
-        The bundle's digest.
+        The bundle.
 
     Raises:
         ParityError: the graph answers unlike the network; nothing is written.
         ValueError: the folder holds something else, or a scenario of `origin` cannot be drawn.
     """
+    check_free(Path(folder), replace)
     origin, policy = origin or Origin(), TorchPolicy(network)
     model = network_to_onnx(network)
     of_training = [seen for days in _training_days(origin) for seen in recorded(days, policy)]
-    presets = {f"days of {name}": recorded(_days(name, (), PRESET_DAYS), policy) for name in preset_names("scenarios")}
+    presets = {
+        f"days of {name}": recorded(_days(DayRequest(name, days=PRESET_DAYS)), policy)
+        for name in preset_names("scenarios")
+    }
     cases = [("days of training", seen) for seen in of_training]
     cases += [(kind, seen) for kind, every in presets.items() for seen in every]
     manifest = Manifest(
@@ -99,8 +107,9 @@ def _all(cases: list[tuple[str, Seen]]) -> Iterable[tuple[str, Seen]]:
 def _training_days(origin: Origin) -> Iterable[Sequence[Scenario]]:
     if origin.days:
         return origin.days
-    return [_days(name, origin.overrides, RANGE_DAYS) for name in origin.trained_on]
+    asked = (DayRequest(name, origin.overrides, days=RANGE_DAYS, files=origin.files) for name in origin.trained_on)
+    return [_days(request) for request in asked]
 
 
-def _days(scenario: str, overrides: tuple[str, ...], days: int) -> Sequence[Scenario]:
-    return draw_days(DayRequest(scenario, overrides, days=days, split="train")).scenarios
+def _days(request: DayRequest) -> Sequence[Scenario]:
+    return draw_days(replace_in(request, split="train")).scenarios
