@@ -63,6 +63,33 @@ StartOption = Annotated[
 OutOption = Annotated[
     Path | None, typer.Option(help="Folder of the run; a new one below runs/train by default.", show_default=False)
 ]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option(
+        help="MLflow store: sqlite:///FILE, http://..., or none. By default MLFLOW_TRACKING_URI, else "
+        "sqlite:///mlflow.db.",
+        rich_help_panel=RECORD,
+        show_default=False,
+    ),
+]
+RegisterOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--register/--no-register", help="Make the best network the registered challenger; yes where there is a store.",
+        rich_help_panel=RECORD, show_default=False,
+    ),
+]  # fmt: skip
+TestDaysOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Unseen days of the evaluation at the end; 20 by default.", rich_help_panel=RECORD),
+]
+BundleOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--bundle/--no-bundle", help="Write the bundle at the end and do what needs it; yes by default.",
+        rich_help_panel=RECORD, show_default=False,
+    ),
+]  # fmt: skip
 ResumeOption = Annotated[
     Path | None, typer.Option(help="Go on with the run in this folder, as it was begun.", show_default=False)
 ]
@@ -92,6 +119,10 @@ def train(
     market: MarketOption = None,
     device: DeviceOption = None,
     checkpoint_seconds: CheckpointOption = None,
+    tracking: TrackingOption = None,
+    register: RegisterOption = None,
+    test_days: TestDaysOption = None,
+    bundle: BundleOption = None,
     out: OutOption = None,
     resume: ResumeOption = None,
 ) -> None:
@@ -109,23 +140,26 @@ def train(
         "start": None if start is None else str(start), "checkpoint_s": checkpoint_seconds,
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None and value != ()}
-    _check(scenario, resume, given, out, bool(set_) or any(files.values()))
+    recorded: dict[str, Any] = {"tracking": tracking, "register": register, "test_days": test_days, "bundle": bundle}
+    said = any(value is not None for value in recorded.values())
+    _check(scenario, resume, given, out, bool(set_) or any(files.values()) or said)
     from .work import train_and_tell
 
-    if resume is None:
-        from ...envs.world.sources import ScenarioFiles
-        from .settings import RunSettings, split_overrides
+    if resume is not None:
+        train_and_tell(None, None, resume)
+        return
+    from ...envs.world.sources import ScenarioFiles
+    from .recording import recording_of
+    from .settings import RunSettings, split_overrides
 
-        overrides, training = split_overrides(set_ or ())
-        if minutes is None and updates is None:
-            given["minutes"] = MINUTES
-        chosen = ScenarioFiles(**files)
-        settings = RunSettings(
-            scenario=str(scenario), overrides=overrides, training=training, files=chosen if chosen else None, **given
-        )
-        train_and_tell(settings, out)
-    else:
-        train_and_tell(None, resume)
+    overrides, training = split_overrides(set_ or ())
+    if minutes is None and updates is None:
+        given["minutes"] = MINUTES
+    chosen = ScenarioFiles(**files)
+    settings = RunSettings(
+        scenario=str(scenario), overrides=overrides, training=training, files=chosen if chosen else None, **given
+    )
+    train_and_tell(settings, recording_of(settings.scenario, **recorded), out)
 
 
 def _check(scenario: str | None, resume: Path | None, given: dict[str, Any], out: Path | None, more: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from ...agents.simulation import say
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from ...envs.world.scenario import Scenario
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 LEAST_SPAN = 5.0
@@ -52,6 +54,12 @@ class Screen:
             return
         with Live(get_renderable=self._picture, console=self._console, transient=True, refresh_per_second=4):
             yield
+
+    def track(self, days: Iterable[Scenario], total: int) -> Iterator[Scenario]:
+        """The days, with a bar while they are drawn."""
+        from rich.progress import track
+
+        yield from track(days, "drawing days", total, console=self._console, transient=True)
 
     def say(self, text: str) -> None:
         """A line that stays."""

@@ -191,5 +191,4 @@ class Session:
             self._folder.write_state(status=how, reason=reason)
         if how != FINISHED:
             self._references.close()
-            self._tracker.tag({"ebbflow.reason": reason or how})
-            self._tracker.close(how)
+            self._tracker.tag({"ended": reason or how})

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,16 +14,13 @@ from ...agents.evaluation.keys import code_digest
 from ...agents.evaluation.plan import Plan
 from ...configs.dump import to_toml
 from ...configs.messages import ConfigError, describe
-from ...envs.world.scenario import Scenario
 from ...envs.world.settings import ScenarioSettings
 from ..tracking.facts import facts
 from .days import training_days, validation_plan
 from .folder import RunFolder
 from .learners import Learner, make_learner, updates_in
+from .screen import Screen
 from .settings import RunSettings, run_hash
-
-Say = Callable[[str], None]
-Track = Callable[[Iterable[Scenario]], Iterable[Scenario]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +37,14 @@ class Prepared:
     told: dict[str, Any]  # as `run.json` holds it
 
 
-def begin(settings: RunSettings, folder: RunFolder, say: Say, track: Track = iter) -> Prepared:
+def begin(settings: RunSettings, folder: RunFolder, screen: Screen, more: Mapping[str, Any]) -> Prepared:
     """Prepare a new run in a folder that has none; nothing is written before all of it can be had.
+
+    Args:
+        settings: of the run.
+        folder: where it is to be.
+        screen: what people see.
+        more: plain values to keep in `run.json` beside those of the run itself.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -50,13 +52,13 @@ def begin(settings: RunSettings, folder: RunFolder, say: Say, track: Track = ite
     """
     if folder.exists:
         folder.begin({}, "")  # says how to go on
-    days, plan = training_days(settings, track), validation_plan(settings)
+    days, plan = _days(settings, screen), validation_plan(settings)
     make = make_learner(settings, days)
     updates = settings.updates
     if settings.minutes is not None:
-        say("timing a few updates")
+        screen.say("timing a few updates")
         updates = updates_in(settings.minutes, make)
-        say(f"{updates} updates take about {settings.minutes:g} minutes of CPU time")
+        screen.say(f"{updates} updates take about {settings.minutes:g} minutes of CPU time")
     learner = make(updates or 1)
     hashed = _hash(settings, days, learner)
     told: dict[str, Any] = {
@@ -66,12 +68,13 @@ def begin(settings: RunSettings, folder: RunFolder, say: Say, track: Track = ite
         "run_hash": hashed,
         "code": code_digest(),
         "facts": facts(),
+        **more,
     }
     folder.begin(told, to_toml(_scenario(days)))
     return Prepared(folder, settings, learner, days, plan, _scenario(days), hashed, told)
 
 
-def go_on(folder: RunFolder, say: Say, track: Track = iter) -> Prepared:
+def go_on(folder: RunFolder, screen: Screen) -> Prepared:
     """Prepare a run that was begun before, from what its folder says.
 
     Raises:
@@ -84,10 +87,14 @@ def go_on(folder: RunFolder, say: Say, track: Track = iter) -> Prepared:
     except ValidationError as error:
         raise ConfigError(describe(error, RunSettings, str(folder.path), ())) from None
     if told["code"] != code_digest():
-        say("the program has changed since this run was begun: its weights will not be those of an unbroken run")
-    days, plan = training_days(settings, track), validation_plan(settings)
+        screen.say("the program has changed since this run was begun: its weights will not be those of an unbroken run")
+    days, plan = _days(settings, screen), validation_plan(settings)
     learner = make_learner(settings, days)(told["updates"])
     return Prepared(folder, settings, learner, days, plan, _scenario(days), _hash(settings, days, learner), told)
+
+
+def _days(settings: RunSettings, screen: Screen) -> DrawnDays:
+    return training_days(settings, lambda days: screen.track(days, settings.train_days))
 
 
 def _hash(settings: RunSettings, days: DrawnDays, learner: Learner) -> str:
@@ -107,14 +114,3 @@ def describe_start(prepared: Prepared, done: int) -> str:
     way = f"going on after update {done} of" if done else "making"
     days = f"{len(prepared.days.scenarios)} days"
     return f"{what}: {way} {prepared.learner.total} updates on {days}, in {prepared.folder.path}"
-
-
-def folder_of(text: str | Path) -> RunFolder:
-    """The folder of a run that exists.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    folder = RunFolder(Path(text))
-    folder.told()
-    return folder

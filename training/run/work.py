@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
-from ...envs.world.scenario import Scenario
-from ..tracking.tracker import FINISHED, NoTracker, Tracker
+from ..tracking.store import connect
+from ..tracking.tracker import FAILED, FINISHED, INTERRUPTED, Tracker
 from .folder import RunFolder, free_folder
 from .interrupt import Interrupt
+from .recording import Recording, finish, open_tracker
 from .references import References
 from .screen import Screen
 from .session import Session
@@ -19,36 +19,69 @@ from .start import Prepared, begin, describe_start, go_on
 from .validation import Validator
 
 
-def train_and_tell(settings: RunSettings | None, out: Path | None, screen: Screen | None = None) -> Path:
+def train_and_tell(
+    settings: RunSettings | None, recording: Recording | None, out: Path | None, screen: Screen | None = None
+) -> Path:
     """Train to the end, with progress; returns the run's folder.
 
     Args:
         settings: of a new run; None: go on with the one in `out`.
+        recording: of a new run.
         out: the folder; None: a new one.
         screen: what people see; None: stderr.
 
     Raises:
         KeyboardInterrupt: asked to stop; everything is saved.
-        ValueError: see `start.begin`, `start.go_on` and `Session.run`.
+        ValueError: see `start.begin`, `start.go_on`, `Session.run` and `recording.finish`.
     """
-    screen = screen or Screen()
-    folder = RunFolder(out or free_folder(settings.scenario, settings.algorithm, settings.seed))  # type: ignore[union-attr]
-    if settings is None:
-        folder.told()
+    screen, folder = screen or Screen(), RunFolder(out or _new_folder(settings))
+    if settings is None or recording is None:
+        recording = Recording(**folder.told()["recording"])
+        settings = None
+    if recording.tracking is not None:
+        connect(recording.tracking)  # before anything that takes long
     with folder.locked():
-        track = partial(_tracked, screen)
-        prepared = go_on(folder, screen.say, track) if settings is None else begin(settings, folder, screen.say, track)
-        tracker = NoTracker()
-        session = _session(prepared, tracker, screen)
-        done = session.go_on()
-        screen.say(describe_start(prepared, done))
-        with Interrupt().listening() as interrupt, _resumable(folder, screen):
-            with screen.running(prepared.learner.total, done):
-                session.run(interrupt)
-            screen.say("waiting for the references")
-            session.finish_references()
-        tracker.close(FINISHED)
+        if folder.state().get("recorded"):
+            screen.say(f"{folder.path}: nothing is left to do")
+            return folder.path
+        prepared = _prepare(settings, recording, folder, screen)
+        tracker, how = open_tracker(recording, folder, prepared), FAILED
+        try:
+            with _resumable(folder, screen):
+                _drive(prepared, recording, tracker, screen)
+            how = FINISHED
+        except KeyboardInterrupt:
+            how = INTERRUPTED
+            raise
+        finally:
+            tracker.close(how)
+            if tracker.trouble:
+                screen.say(f"{tracker.trouble}\nwhat it lacks is in {folder.path}")
     return folder.path
+
+
+def _new_folder(settings: RunSettings | None) -> Path:
+    if settings is None:
+        raise ValueError("neither settings nor a run's folder is given; give one of them")
+    return free_folder(settings.scenario, settings.algorithm, settings.seed)
+
+
+def _prepare(settings: RunSettings | None, recording: Recording, folder: RunFolder, screen: Screen) -> Prepared:
+    if settings is None:
+        return go_on(folder, screen)
+    return begin(settings, folder, screen, {"recording": recording.to_json()})
+
+
+def _drive(prepared: Prepared, recording: Recording, tracker: Tracker, screen: Screen) -> None:
+    session = _session(prepared, tracker, screen)
+    done = session.go_on()
+    screen.say(describe_start(prepared, done))
+    with Interrupt().listening() as interrupt, screen.running(prepared.learner.total, done):
+        session.run(interrupt)
+    screen.say("waiting for the references on the validation days")
+    session.finish_references()
+    finish(recording, prepared, session.best, tracker, screen.say)
+    prepared.folder.write_state(recorded=True)
 
 
 def _session(prepared: Prepared, tracker: Tracker, screen: Screen) -> Session:
@@ -63,8 +96,3 @@ def _resumable(folder: RunFolder, screen: Screen) -> Iterator[None]:
     except KeyboardInterrupt:
         screen.say(f"stopped and saved; go on with: ebbflow train --resume {folder.path}")
         raise
-
-
-def _tracked(screen: Screen, days: Iterable[Scenario]) -> Iterable[Scenario]:
-    """The days, with a bar while they are drawn."""
-    return days

@@ -124,9 +124,8 @@ class MlflowTracker:
         try:
             from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-            monitor = SystemMetricsMonitor(
-                self.run_id, sampling_interval=SYSTEM_S, resume_logging=going_on, tracking_uri=self.uri
-            )
+            watch: Any = SystemMetricsMonitor
+            monitor = watch(self.run_id, sampling_interval=SYSTEM_S, resume_logging=going_on, tracking_uri=self.uri)
         except ImportError:
             return None
         monitor.start()

@@ -16,8 +16,6 @@ from .store import asking, connect, tracking_uri
 from .tracker import TrackingError
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
     from ...agents.days import DayRequest
     from .mlflow_tracker import MlflowTracker
 
@@ -68,8 +66,8 @@ def register(tracker: MlflowTracker, folder: Path, name: str, trained_on: DayReq
 
     bundle, client = load_bundle(folder), connect(tracker.uri)
     asking(tracker.uri, client.log_artifacts, tracker.run_id, str(folder), ARTIFACT)
-    with _as_default(tracker.uri):
-        logged = asking(tracker.uri, _log_onnx, bundle, tracker.run_id)
+    with _active(tracker.uri, tracker.run_id):
+        logged = asking(tracker.uri, _log_onnx, bundle)
     try:
         client.create_registered_model(name, description="Charging policies of ebbflow; see `ebbflow promote`.")
     except MlflowException as error:
@@ -166,7 +164,8 @@ def days_of(version: Version) -> DayRequest:
     from ...envs.world.sources import ScenarioFiles
 
     values = json.loads(version.days)
-    files = {name: tuple(value) if name == "emissions" else value for name, value in (values["files"] or {}).items()}
+    files: dict[str, Any] = values["files"] or {}
+    files = {name: tuple(value) if name == "emissions" else value for name, value in files.items()}
     return DayRequest(
         values["scenario"], tuple(values["overrides"]), files=ScenarioFiles(**files) if values["files"] else None
     )
@@ -182,7 +181,7 @@ def _version(found: Any) -> Version:
     return Version(found.name, str(found.version), found.run_id, tags.get("digest", ""), tags.get("days", "{}"))
 
 
-def _log_onnx(bundle: Bundle, run_id: str) -> Any:
+def _log_onnx(bundle: Bundle) -> Any:
     """The graph in MLflow's ONNX flavour, with its signature and an example of its inputs."""
     import mlflow.onnx
     import onnx
@@ -193,11 +192,11 @@ def _log_onnx(bundle: Bundle, run_id: str) -> Any:
         None,
         mlflow.onnx,
         name="policy",
-        run_id=run_id,
         onnx_model=onnx.load_model_from_string(bundle.model),
         signature=ModelSignature(*(_schema(axes) for axes in _axes())),
         input_example=_example(),
         save_as_external_data=False,
+        onnx_execution_providers=["CPUExecutionProvider"],
         pip_requirements=[f"{name}=={bundle.manifest.versions[name]}" for name in ("onnx", "onnxruntime", "numpy")],
         metadata={"observation_hash": bundle.manifest.observation_hash, "digest": bundle.digest},
     )
@@ -213,7 +212,7 @@ def _schema(axes: Mapping[str, Any]) -> Any:
     import numpy as np
     from mlflow.types import Schema, TensorSpec
 
-    kinds = {"FLOAT": np.dtype(np.float32), "INT64": np.dtype(np.int64)}
+    kinds: dict[str, Any] = {"FLOAT": np.dtype(np.float32), "INT64": np.dtype(np.int64)}
     shapes = {name: tuple(dim if isinstance(dim, int) else -1 for dim in one.shape) for name, one in axes.items()}
     return Schema([TensorSpec(kinds[one.type], shapes[name], name) for name, one in axes.items()])
 
@@ -237,13 +236,14 @@ def _example() -> dict[str, Any]:
 
 
 @contextmanager
-def _as_default(uri: str) -> Iterator[None]:
-    """MLflow's models are logged to the process's default store; put it back behind us."""
+def _active(uri: str, run_id: str) -> Iterator[None]:
+    """MLflow's models are logged to the process's active run; put back what was behind us."""
     import mlflow
 
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(uri)
     try:
-        yield
+        with mlflow.start_run(run_id=run_id):
+            yield
     finally:
         mlflow.set_tracking_uri(before)

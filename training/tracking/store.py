@@ -21,7 +21,11 @@ SQLITE = "sqlite:///"
 ARTIFACTS = "mlruns"
 """Folder beside a sqlite file in which its artifacts lie."""
 
-IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+HABITS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 """Unless the user says otherwise: a server that does not answer must not hold up a training for minutes."""
 
 
@@ -43,14 +47,14 @@ def connect(uri: str) -> MlflowClient:
         ModuleNotFoundError: mlflow is not installed.
         TrackingError: the store cannot be reached, or is none.
     """
-    for name, value in IMPATIENCE.items():
+    for name, value in HABITS.items():
         os.environ.setdefault(name, value)
-    _quiet()
     from mlflow import MlflowClient
 
+    _quiet()
     if uri.startswith(SQLITE):
         Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-    client = asking(uri, MlflowClient, uri, uri)
+    client: MlflowClient = asking(uri, MlflowClient, uri, uri)
     asking(uri, client.search_experiments, max_results=1)
     return client
 
@@ -68,7 +72,7 @@ def asking(uri: str, ask: Any, *arguments: Any, **named: Any) -> Any:
     try:
         return ask(*arguments, **named)
     except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
-        why = str(error).partition("\n")[0]
+        why = str(error).partition("\n")[0].partition(" (Caused by")[0]
         raise TrackingError(
             f"tracking store {shown(uri)} does not answer: {why[:300]}; start it, name another by --tracking or "
             f"{SETTING}, or record nothing with --tracking {NOWHERE}"
