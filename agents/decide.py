@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..envs.safety.projection import Projector
 from ..envs.safety.reasons import Reason
 from ..envs.snapshot import Snapshot
+from .economy import Economy, economical
 from .policy import Policy, is_raw
 
 Array = NDArray[Any]
@@ -25,23 +26,47 @@ class Source(IntEnum):
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a live cycle allows each car beyond the projection; flags (B, N), in falling order of rank.
+
+    A simulated day has none of it: every car's policy decides and nothing is ordered.
+    """
+
+    hold: Array  # an operator's order: the last set-point stands
+    no_charge: Array  # a binding programme event: nothing elective is charged
+    may_export: Array
+    policy_decides: Array  # elsewhere the rules
+
+
+@dataclass(frozen=True)
 class Decisions:
     """The set-points of one step and how they came about; arrays `(B, N)` unless said otherwise."""
 
     applied_kw: Array
-    requested_kw: Array  # before the projection, the rules' where the policy failed
+    asked_kw: Array  # as policy, or rules where it failed, asked
+    requested_kw: Array  # what went into the projection: asked, economical, and within the terms
     source: Array  # a `Source`
     reasons: Array  # flags of `envs.safety.reasons.Reason`
     valid_until_s: Array  # (B,) Unix seconds; the set-point holds over the step and no longer
+    held: Array  # what the economy of commands did, an `economy.Held`
     failure: str = ""  # why the policy's answer was not used, in words; empty where it was
 
 
-def decide(snapshot: Snapshot, policy: Policy, rules: Policy, projector: Projector, now_s: Array | float) -> Decisions:
+def decide(
+    snapshot: Snapshot,
+    policy: Policy,
+    rules: Policy,
+    projector: Projector,
+    now_s: Array | float,
+    *,
+    economy: Economy | None = None,
+    terms: Terms | None = None,
+) -> Decisions:
     """Decide the next step of every world of `snapshot`.
 
     The rules' request stands ready before the policy is asked. It takes the policy's place for single cars
-    whose request is not finite, and for all where the policy raises or answers in another shape. What is
-    applied has always passed the projection.
+    whose request is not finite or whose terms say so, and for all where the policy raises or answers in another
+    shape. What is applied has always passed the projection, which ranks above everything.
 
     Args:
         snapshot: what is known now.
@@ -49,6 +74,8 @@ def decide(snapshot: Snapshot, policy: Policy, rules: Policy, projector: Project
         rules: who decides where the policy fails; may be the policy itself, which is then asked once.
         projector: the projection with its limits and reserve.
         now_s: Unix seconds of the start of the step, one for all worlds or `(B,)`.
+        economy: keeps requests from changing more often than it is worth; None: off.
+        terms: what a live cycle allows each car; None: everything.
 
     Raises:
         ValueError: a raw reference is given; those run in the evaluator alone.
@@ -59,18 +86,34 @@ def decide(snapshot: Snapshot, policy: Policy, rules: Policy, projector: Project
     fallback = _rules_request(snapshot, rules)
     asked, failure = (fallback, "") if policy is rules else _policy_request(snapshot, policy, fallback)
     usable = np.isfinite(asked)
-    requested = np.where(usable, asked, fallback)
+    by_policy = usable if terms is None else usable & terms.policy_decides
+    requested = chosen = np.where(by_policy, asked, fallback)
+    held = np.zeros(requested.shape, np.int8)
+    if economy is not None:
+        requested, held = economical(snapshot, requested, economy)
+    if terms is not None:
+        requested = _under(terms, snapshot, requested)
     projected = projector.project(snapshot, requested)
-    failed = ~usable | bool(failure)
+    failed = ~by_policy | bool(failure)
     reasons = np.where(~usable, projected.reasons | Reason.NOT_FINITE, projected.reasons)
     return Decisions(
         applied_kw=projected.applied_kw,
+        asked_kw=chosen,
         requested_kw=requested,
         source=np.where(failed, Source.RULES, Source.POLICY),
         reasons=reasons,
         valid_until_s=np.broadcast_to(now_s, snapshot.n_worlds) + snapshot.step_h * 3600.0,
+        held=held,
         failure=failure,
     )
+
+
+def _under(terms: Terms, snapshot: Snapshot, requested: Array) -> Array:
+    """The request as far as the terms allow it."""
+    last = snapshot.ports.last_setpoint_kw
+    requested = np.where(terms.no_charge, np.minimum(requested, 0.0), requested)
+    requested = np.where(terms.hold & ~np.isnan(last), last, requested)
+    return np.where(terms.may_export, requested, np.maximum(requested, 0.0))
 
 
 def _rules_request(snapshot: Snapshot, rules: Policy) -> Array:

@@ -15,7 +15,7 @@ from ...envs.snapshot import Snapshot
 from .format import Bundle, load_bundle
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, RunOptions
 
 Array = NDArray[Any]
 
@@ -53,9 +53,9 @@ class BundlePolicy:
         seen = self._encoder.encode(snapshot)
         return np.asarray(requested_power(snapshot, self.action(seen, snapshot)), float)
 
-    def action(self, seen: Observation, snapshot: Snapshot) -> Array:
+    def action(self, seen: Observation, snapshot: Snapshot, options: RunOptions | None = None) -> Array:
         """The graph's answer (B, N) in [-1, 1] to an observation of `snapshot`."""
-        return run_graph(self._session, seen, *groups_of(snapshot))
+        return run_graph(self._session, seen, *groups_of(snapshot), options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return BundlePolicy, (self.bundle, self.name)
@@ -89,10 +89,15 @@ def groups_of(snapshot: Snapshot) -> tuple[Array, Array, int]:
 
 
 def run_graph(
-    session: InferenceSession, seen: Observation, port_site: Array, site_feeder: Array, n_feeders: int
+    session: InferenceSession,
+    seen: Observation,
+    port_site: Array,
+    site_feeder: Array,
+    n_feeders: int,
+    options: RunOptions | None = None,
 ) -> Array:
-    """One run of a graph with the inputs of `graph.INPUTS`."""
+    """One run of a graph with the inputs of `graph.INPUTS`; `options.terminate` ends it, with an error."""
     feed = {name: np.asarray(part, np.float32) for name, part in zip(Observation._fields, seen, strict=True)}
     feed |= {"port_site": port_site, "site_feeder": site_feeder, "feeders": np.zeros(n_feeders, np.int64)}
-    (action,) = session.run(["action"], feed)
+    (action,) = session.run(["action"], feed, options)
     return np.asarray(action)

@@ -1,6 +1,7 @@
 """Rules: the simple ways to charge a fleet that a policy has to beat, and the references that run raw."""
 
 from .cheapest_hours import CheapestHours
+from .fallback import Fallback
 from .latest import AsLateAsPossible
 from .least_laxity import LeastLaxity
 from .round_robin import RoundRobin
@@ -16,6 +17,7 @@ __all__ = [
     "RULES",
     "AsLateAsPossible",
     "CheapestHours",
+    "Fallback",
     "LeastLaxity",
     "RoundRobin",
     "TimeOfUse",

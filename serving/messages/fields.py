@@ -39,9 +39,9 @@ PORT_FIELDS = {
     "reserve_soc": Column("1", 0.0, 1.0, 0.3, "no export below"),
     "min_soc": Column("1", 0.0, 1.0, 0.2, "below it a car charges at once"),
     "override_for_s": Column("s", -NEVER_S, NEVER_S, 86400.0, "how long `override` still holds"),
-    "last_setpoint_kw": Column("kW", -2000.0, 2000.0, NAN, "last sent; null: none, or the service's own memory"),
-    "last_setpoint_age_s": Column("s", 0.0, LONG_AGO_S, 0.0, "since it was sent"),
-    "commands_today": Column("1", 0.0, 1e6, 0.0, "sent since local midnight"),
+    "last_setpoint_kw": Column("kW", -2000.0, 2000.0, NAN, "last sent; null: none; counts where its age is said"),
+    "last_setpoint_age_s": Column("s", 0.0, LONG_AGO_S, NAN, "since it changed; null: the service's own memory counts"),
+    "commands_today": Column("1", 0.0, 1e6, NAN, "since local midnight; null: the service's own count"),
 }  # fmt: skip
 """The columns of numbers of `ports`; `id`, `car`, `site`, `plugged`, `export_consent` and `override` stand beside."""
 
@@ -81,7 +81,7 @@ EVENT_FIELDS = {
     "rate_usd_per_kwh": Column("$/kWh", 0.0, 100.0, 0.0, "paid for what is not drawn, or given"),
     "hours_used": Column("h", 0.0, 1e4, 0.0, "of the season's hours so far"),
 }
-EVENT_KEYS = ("type", "pays_export", *EVENT_FIELDS)
+EVENT_KEYS = ("type", "pays_export", "binding", *EVENT_FIELDS)
 
 ARRIVAL_FIELDS = {
     "arrive_h": Column("h", 0.0, 71.0, None, "hour of arrival from now, a whole number"),

@@ -129,6 +129,7 @@ def _events(snapshot: Snapshot, world: int, interval_s: int) -> Events:
     return Events(
         type=np.array(["programme"] * int(told.sum()), "<U9"),
         pays_export=columns["pays_export"].astype(np.int8),
+        binding=np.zeros(int(told.sum()), np.int8),
         start_in_s=columns["start_step"] * float(interval_s),
         end_in_s=columns["end_step"] * float(interval_s),
         rate_usd_per_kwh=np.asarray(columns["rate_usd_per_kwh"], np.float64),

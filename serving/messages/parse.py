@@ -191,7 +191,8 @@ def _events(table: Mapping[str, Any]) -> Events:
     if not e:
         columns = {name: np.zeros(0) for name in f.EVENT_FIELDS}
     sound = {name: _sound(columns[name], x, f"events.{name}") for name, x in f.EVENT_FIELDS.items()}
-    return Events(kinds, flags(table.get("pays_export", [False] * e), "events.pays_export", e), **sound)
+    said = {name: flags(table.get(name, [False] * e), f"events.{name}", e) for name in ("pays_export", "binding")}
+    return Events(kinds, **said, **sound)
 
 
 def _arrivals(table: Mapping[str, Any], sites: Sites) -> Arrivals:

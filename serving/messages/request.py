@@ -98,6 +98,7 @@ class Events(NamedTuple):
 
     type: Array
     pays_export: Array
+    binding: Array  # 1: nothing elective is charged while it runs, whatever the policy would rather do
     start_in_s: Array
     end_in_s: Array
     rate_usd_per_kwh: Array

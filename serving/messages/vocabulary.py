@@ -76,6 +76,8 @@ class DecisionReason(Word):
     POLICY_FAILED = 23  # the policy failed, or was too late, in this cycle
     NOT_PLUGGED_KNOWN = 24  # released: whether a car is there is unknown, or known too long ago
     BAD_PARAMETERS = 25  # released: what is said of charger or car cannot be true
+    NO_NEED = 26  # neither SoC nor need is known
+    EVENT = 27  # a binding programme event
 
 
 class ServiceState(Word):

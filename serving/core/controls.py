@@ -1,0 +1,70 @@
+"""Operators' orders: who ordered what for which ports, why, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..messages.vocabulary import Control
+
+Array = Any
+
+
+class Order(NamedTuple):
+    """An order as it is kept; times are Unix seconds."""
+
+    control: str  # word of a `Control`
+    actor: str
+    reason: str
+    issued_s: float
+    until_s: float
+    ports: tuple[str, ...] = ()  # empty: the whole fleet
+
+
+class InForce(NamedTuple):
+    """Which ports each kind of order holds for, (N,); `hold` and `release` exclude each other."""
+
+    any_order: bool
+    rules_only: Array
+    no_export: Array
+    hold: Array
+    release: Array
+
+
+def make_order(
+    control: str, actor: str, reason: str, issued_s: float, until_s: float, ports: Sequence[str] = ()
+) -> Order:
+    """Check and make an order.
+
+    Raises:
+        ValueError: no such control, nobody ordered it, no reason, or it ends before it begins.
+    """
+    if control not in Control.words():
+        raise ValueError(f"control is {control!r}; it should be one of {', '.join(Control.words())}")
+    for name, text in (("actor", actor), ("reason", reason)):
+        if not text.strip() or len(text) > 500:
+            raise ValueError(f"{name} should be 1 to 500 characters; say who ordered it and why")
+    if not np.isfinite(until_s) or until_s <= issued_s:
+        raise ValueError("the order ends before it begins; give an expiry in the future")
+    return Order(control, actor, reason, issued_s, until_s, tuple(ports))
+
+
+def in_force(orders: Sequence[Order], ids: Array, now_s: float) -> InForce:
+    """What holds now. A later order for a port replaces all earlier ones; `auto` ends them."""
+    control = np.zeros(len(ids), np.int8)
+    for order in sorted(orders, key=lambda one: one.issued_s):
+        if order.issued_s <= now_s < order.until_s:
+            rows = slice(None) if not order.ports else np.isin(ids, order.ports)
+            control[rows] = Control[order.control.upper()]
+    return InForce(
+        bool(control.any()),
+        # Whoever holds or releases a car has taken it out of the policy's hands too.
+        *(control == kind for kind in (Control.RULES_ONLY, Control.NO_EXPORT, Control.HOLD, Control.RELEASE)),
+    )
+
+
+def still_needed(orders: Sequence[Order], now_s: float) -> tuple[Order, ...]:
+    """The orders without those that have ended."""
+    return tuple(order for order in orders if now_s < order.until_s)

@@ -1,0 +1,148 @@
+"""From what `decide` made to what is sent: mode, source, chief reason, lease."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...agents.decide import Decisions, Source
+from ...agents.economy import Held, is_change
+from ...envs.safety.reasons import Reason
+from ..messages.answer import PortDecisions, Totals
+from ..messages.request import DispatchRequest
+from ..messages.vocabulary import DecisionReason, DecisionSource, Mode, OnExpiry
+from .controls import InForce
+from .gates import Gated, Rung
+from .memory import PortMemory
+
+Array = Any
+
+SAME_KW = 1e-6
+
+BY_PROJECTION = (
+    (Reason.MIN_SOC, DecisionReason.MINIMUM_SOC),
+    (Reason.DEPARTURE | Reason.LOOK_AHEAD, DecisionReason.DEPARTURE),
+    (Reason.IMPORT_LIMIT | Reason.EXPORT_LIMIT, DecisionReason.LIMIT),
+    (Reason.RESERVE | Reason.REFILL, DecisionReason.RESERVE),
+    (Reason.NO_EXPORT, DecisionReason.EXPORT_REFUSED),
+    (Reason.BOX | Reason.MINIMUM, DecisionReason.CHARGER),
+)
+"""What the projection did, the most telling first."""
+
+
+def port_decisions(
+    made: Decisions, gated: Gated, orders: InForce, by_rules: int, request: DispatchRequest, cycles: int
+) -> PortDecisions:
+    """The decisions of a cycle.
+
+    Args:
+        made: of `decide`.
+        gated: rungs and their reasons.
+        orders: of the operators.
+        by_rules: the reason why the rules decide for the whole service, a `DecisionReason`; -1: they do not.
+        request: as sent.
+        cycles: of the lease.
+    """
+    applied = made.applied_kw[0] + 0.0
+    setpoint = np.where(gated.rung == Rung.RELEASED, np.nan, np.where(gated.rung == Rung.EMPTY, 0.0, applied))
+    source = _source(made, gated, orders, by_rules)
+    exporting = setpoint < 0
+    return PortDecisions(
+        id=request.ports.id,
+        mode=np.select(
+            [np.isnan(setpoint), setpoint > 0, exporting], [Mode.RELEASE, Mode.CHARGE, Mode.EXPORT], int(Mode.PAUSE)
+        ).astype(np.int8),
+        setpoint_kw=setpoint,
+        valid_until_s=_lease(request, exporting, cycles),
+        on_expiry=np.where(exporting, OnExpiry.STOP_EXPORT, OnExpiry.RELEASE).astype(np.int8),
+        source=source.astype(np.int8),
+        reason=_reason(made, gated, orders, by_rules).astype(np.int8),
+        command_due=is_change(gated.request.ports.last_setpoint_kw, setpoint) & (gated.rung != Rung.EMPTY),
+    )
+
+
+def _source(made: Decisions, gated: Gated, orders: InForce, by_rules: int) -> Array:
+    rules = (made.source[0] == Source.RULES) | (by_rules >= 0) | (gated.rung == Rung.RULES)
+    clipped = np.abs(made.applied_kw[0] - made.requested_kw[0]) > SAME_KW
+    return np.select(
+        [
+            gated.rung >= Rung.EMPTY,
+            (gated.rung == Rung.RELEASED) & orders.release,
+            gated.rung == Rung.RELEASED,
+            gated.rung == Rung.OVERRIDDEN,
+            orders.hold,
+            made.held[0] == Held.LAST,
+            rules,
+            clipped,
+        ],
+        [
+            DecisionSource.NOBODY, DecisionSource.OPERATOR, DecisionSource.NOBODY, DecisionSource.OVERRIDE,
+            DecisionSource.OPERATOR, DecisionSource.HOLD, DecisionSource.RULES, DecisionSource.POLICY_CLIPPED,
+        ],
+        int(DecisionSource.POLICY),
+    )  # fmt: skip
+
+
+def _reason(made: Decisions, gated: Gated, orders: InForce, by_rules: int) -> Array:
+    """The first of: the rung's reason, what the projection did, order, event, economy, why the rules decide."""
+    asked, bits, applied, requested = made.asked_kw[0], made.reasons[0], made.applied_kw[0], made.requested_kw[0]
+    changed = np.abs(applied - requested) > SAME_KW
+    refused = (asked < -SAME_KW) & (requested >= 0) & ~gated.may_export & (made.held[0] != Held.ZERO)
+    stopped = gated.no_charge & (asked > SAME_KW) & (applied <= SAME_KW)
+    conditions: list[Any] = [gated.rung >= Rung.RELEASED]
+    choices: list[Any] = [gated.reason]
+    for flags, reason in BY_PROJECTION:
+        conditions.append(changed & ((bits & int(flags)) != 0))
+        choices.append(reason)
+    failed = (made.source[0] == Source.RULES) & (by_rules < 0)
+    conditions += [
+        orders.hold, refused, stopped, made.held[0] == Held.LAST, made.held[0] == Held.ZERO, gated.rung == Rung.RULES,
+        np.full(len(bits), by_rules >= 0), failed & bool(made.failure), failed,
+    ]  # fmt: skip
+    choices += [
+        DecisionReason.OPERATOR_HOLD, DecisionReason.EXPORT_REFUSED, DecisionReason.EVENT, DecisionReason.HELD,
+        DecisionReason.ZERO_BETWEEN, gated.reason, by_rules, DecisionReason.POLICY_FAILED, DecisionReason.NOT_FINITE,
+    ]  # fmt: skip
+    return np.select(conditions, choices, int(DecisionReason.AS_ASKED))
+
+
+def _lease(request: DispatchRequest, exporting: Array, cycles: int) -> Array:
+    """End of each lease, Unix seconds; an export ends with the event that pays for it."""
+    end = request.start_s + cycles * request.interval_s
+    e = request.events
+    paying = (e.pays_export == 1) & (e.start_in_s < request.interval_s) & (e.end_in_s > 0)
+    event_end = request.start_s + max((e.end_in_s[paying]).max(initial=0.0), request.interval_s)
+    return np.where(exporting & bool(paying.any()), min(end, event_end), np.full(request.n_ports, end))
+
+
+def totals_of(decisions: PortDecisions, made: Decisions) -> Totals:
+    """Sums of a cycle; what is clipped is counted for plugged-in cars that have a set-point."""
+    power = np.nan_to_num(decisions.setpoint_kw)
+    cars = decisions.reason != DecisionReason.EMPTY
+    steered = cars & (decisions.mode != Mode.RELEASE)
+    clipped = np.abs(made.applied_kw[0] - made.requested_kw[0])[steered]
+    return Totals(
+        import_kw=float(power[power > 0].sum()),
+        export_kw=float(-power[power < 0].sum()),
+        clipped_kw=float(clipped.sum()),
+        by_source=_counts(decisions.source[cars], DecisionSource),
+        by_reason=_counts(decisions.reason[cars], DecisionReason),
+        commands_due=int(decisions.command_due.sum()),
+    )
+
+
+def _counts(column: Array, vocabulary: Any) -> dict[str, int]:
+    number = np.bincount(column, minlength=len(vocabulary))
+    return {member.word: int(number[member]) for member in vocabulary if number[member]}
+
+
+def remember(memory: PortMemory, decisions: PortDecisions, now_s: float) -> PortMemory:
+    """The memory after the decisions were sent."""
+    due = decisions.command_due
+    gone = decisions.reason == DecisionReason.EMPTY
+    return memory._replace(
+        setpoint_kw=np.where(gone, np.nan, np.where(due, decisions.setpoint_kw, memory.setpoint_kw)),
+        changed_s=np.where(due, now_s, memory.changed_s),
+        commands_today=memory.commands_today + due,
+    )

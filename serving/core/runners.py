@@ -1,0 +1,154 @@
+"""Asking a policy within a time limit: terminated when it is late, never abandoned.
+
+A graph is ended by ONNX Runtime's own flag. Any other policy runs in a process of its own, which can be killed; no
+thread can.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ...agents.policy import Policy
+from ...envs.action import requested_power
+from ...envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, Observation, make_encoder
+from ...envs.snapshot import Snapshot
+from ..messages.answer import ModelId
+from ..messages.request import DispatchRequest
+
+if TYPE_CHECKING:
+    from ...agents.bundle import Bundle
+
+Array = Any
+
+
+class PolicyTimeout(Exception):
+    """The policy was not done in time and was ended."""
+
+
+class Proposal(NamedTuple):
+    """What a policy asks for, as it was; (N,)."""
+
+    request_kw: Array  # may hold NaN
+    unusual: Array  # cars whose readings lie outside what the policy was trained on
+
+
+class Runner(Protocol):
+    """A policy that can be asked within a time limit."""
+
+    @property
+    def model(self) -> ModelId:
+        """Which policy it is."""
+        ...
+
+    def ask(self, request: DispatchRequest, snapshot: Snapshot, limit_s: float) -> Proposal:
+        """What the policy asks for.
+
+        Raises:
+            PolicyTimeout: it was not done within `limit_s`.
+            Exception: whatever else went wrong; the cycle goes on by the rules.
+        """
+        ...
+
+
+class InlineRunner:
+    """A policy of ours that is known to end soon, asked in this thread: rules, and doubles in tests.
+
+    Args:
+        policy: which.
+        model: by what it is reported; None: by its name.
+    """
+
+    def __init__(self, policy: Policy, model: ModelId | None = None) -> None:
+        self._policy, self.model = policy, model or ModelId(policy.name)
+
+    def ask(self, request: DispatchRequest, snapshot: Snapshot, limit_s: float) -> Proposal:
+        """See `Runner`; the limit is looked at when the policy has ended."""
+        began = time.perf_counter()
+        asked = one_world(self._policy.act(snapshot), snapshot)
+        if time.perf_counter() - began > limit_s:
+            raise PolicyTimeout(f"took longer than {limit_s:g} s")
+        return Proposal(asked, np.zeros(snapshot.n_ports, bool))
+
+
+class BundleRunner:
+    """A bundle's graph on one thread, ended by ONNX Runtime's terminate flag.
+
+    Args:
+        bundle: verified.
+        range_margin: share of a trained range's width by which a number may lie outside.
+    """
+
+    def __init__(self, bundle: Bundle, range_margin: float) -> None:
+        from ...agents.bundle import BundlePolicy
+
+        manifest = bundle.manifest
+        self._policy, self._encoder = BundlePolicy(bundle), make_encoder("numpy")
+        self.model = ModelId(self._policy.name, manifest.run_id, bundle.digest)
+        ranges = manifest.training_ranges
+        self._ports, self._context = (_bounds(fields, ranges, range_margin) for fields in (PORT_FIELDS, CONTEXT_FIELDS))
+
+    def ask(self, request: DispatchRequest, snapshot: Snapshot, limit_s: float) -> Proposal:
+        """See `Runner`."""
+        began = time.perf_counter()
+        seen = self._encoder.encode(snapshot)
+        action = self._run(seen, snapshot, limit_s - (time.perf_counter() - began), limit_s)
+        return Proposal(one_world(requested_power(snapshot, action), snapshot), self._unusual(seen))
+
+    def _run(self, seen: Observation, snapshot: Snapshot, left_s: float, limit_s: float) -> Array:
+        from onnxruntime import RunOptions
+
+        if left_s <= 0.0:
+            raise PolicyTimeout(f"the observation alone took longer than {limit_s:g} s")
+        options, late = RunOptions(), threading.Event()
+
+        def end() -> None:
+            late.set()
+            options.terminate = True
+
+        timer = threading.Timer(left_s, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._policy.action(seen, snapshot, options)
+        except Exception as error:
+            if late.is_set():
+                raise PolicyTimeout(f"ended after {limit_s:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _unusual(self, seen: Observation) -> Array:
+        """Cars outside the trained ranges; where the fleet's own numbers are, all."""
+        here = np.asarray(seen.mask[0]) > 0
+        if _outside(seen.context, self._context).any():
+            return here
+        return here & _outside(seen.ports[0], self._ports)
+
+
+def _bounds(fields: Any, ranges: Any, margin: float) -> tuple[Array, Array]:
+    names = [field.name if field.width == 1 else f"{field.name}.{at}" for field in fields for at in range(field.width)]
+    nothing = (-np.inf, np.inf)
+    low, high = (np.array(side) for side in zip(*(ranges.get(name, nothing) for name in names), strict=True))
+    room = np.where(np.isfinite(low), margin * (high - low), 0.0)
+    return low - room, high + room
+
+
+def _outside(rows: Array, bounds: tuple[Array, Array]) -> Array:
+    low, high = bounds
+    return ((rows < low - 1e-6) | (rows > high + 1e-6)).any(axis=-1)
+
+
+def one_world(request_kw: Any, snapshot: Snapshot) -> Array:
+    """A policy's answer for one world as a row of numbers.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    asked = np.asarray(request_kw, dtype=float)
+    if asked.shape != (1, snapshot.n_ports):
+        raise ValueError(f"answered in shape {asked.shape}; it must be (1, {snapshot.n_ports})")
+    return asked[0]
