@@ -5,6 +5,7 @@ They are read with `weights_only`, so that no file can run code. `network.pt` of
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import zipfile
@@ -39,17 +40,18 @@ def save_torch(values: Mapping[str, Any], target: Path) -> Path:
     Raises:
         WeightsError: it cannot be written.
     """
-    partial = target.with_name(f".{target.name}.part")
+    partial, whole = target.with_name(f".{target.name}.part"), io.BytesIO()
+    torch.save(dict(values), whole)  # here, since torch hides what a full disk says
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as stream:
-            torch.save(dict(values), stream)
+            stream.write(whole.getbuffer())
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(target)
-    except (OSError, RuntimeError) as error:  # torch wraps what a full disk says in a RuntimeError
+    except OSError as error:
         partial.unlink(missing_ok=True)
-        why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        why = error.strerror
         raise WeightsError(f"{target} cannot be written: {why}; free space or name another folder") from error
     return target
 

@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(weights.os, "fsync", full)
     with pytest.raises(WeightsError, match=r"kept\.pt cannot be written: No space left on device; free space"):
         save_torch({"a": 2}, target)
     assert load_torch(target) == {"a": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,10 @@ class RunFolder:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise ConfigError(f"{self.path}: another process trains here; wait for it or stop it first") from None
-            yield
+            try:
+                yield
+            finally:
+                self._leave_nothing()
 
     def begin(self, told: Mapping[str, Any], scenario_toml: str) -> None:
         """Write what the run was told.
@@ -62,12 +65,18 @@ class RunFolder:
         Raises:
             ConfigError: there is a run already.
         """
-        if self.exists:
-            raise ConfigError(
-                f"{self.path} holds a run; go on with it by --resume {self.path}, or choose another --out"
-            )
+        self.refuse_old()
         write_text(scenario_toml, self.path / SETTINGS_FILE)
         write_text(_json({"schema": SCHEMA, **told}), self.path / RUN_FILE)
+
+    def refuse_old(self) -> None:
+        """See that no run was begun here.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        if self.exists:
+            raise ConfigError(f"{self.path} holds a run; go on with it by --resume {self.path}, or name another --out")
 
     def told(self) -> dict[str, Any]:
         """What the run was told.
@@ -126,6 +135,13 @@ class RunFolder:
                 rows[row["update"]] = row
         write_text("".join(json.dumps(row) + "\n" for row in rows.values()), file)
         return list(rows.values())
+
+    def _leave_nothing(self) -> None:
+        """Take the folder away again where no run was begun."""
+        if not self.exists:
+            (self.path / LOCK_FILE).unlink(missing_ok=True)
+            with suppress(OSError):  # it holds something else
+                self.path.rmdir()
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:

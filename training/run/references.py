@@ -36,13 +36,13 @@ class References:
 
     Args:
         plan: the validation days and who is compared on them.
-        folder: where finished tasks are kept, for all runs.
+        folder: where finished tasks are kept, for all runs; None: below the working folder.
     """
 
-    def __init__(self, plan: Plan, folder: Path = FOLDER) -> None:
+    def __init__(self, plan: Plan, folder: Path | None = None) -> None:
         keys = Keys(plan.request, plan.drawn)
         self._jobs = [Job(task, keys.of(task)) for task in plan.tasks()]
-        self._store = TaskStore(folder / f"{plan.drawn.name}-{self._jobs[0].key[:16]}", plan.split)
+        self._store = TaskStore((folder or FOLDER) / f"{plan.drawn.name}-{self._jobs[0].key[:16]}", plan.split)
         self._headline = headline_days(plan)
         self._numbers = {day.number: at for at, day in enumerate(plan.days)}
         self._cost: dict[str, NDArray[np.float64]] = {}

@@ -32,6 +32,7 @@ class Screen:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._console = console or Console(stderr=True)
+        self._live = self._console.is_terminal
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"), console=self._console, transient=True, auto_refresh=False,
@@ -49,7 +50,7 @@ class Screen:
 
         self._began, self._first = time.monotonic(), done
         self._progress.update(self._task, total=total, completed=done)
-        if not self._console.is_terminal:
+        if not self._live:
             yield
             return
         with Live(get_renderable=self._picture, console=self._console, transient=True, refresh_per_second=4):
@@ -59,7 +60,7 @@ class Screen:
         """The days, with a bar while they are drawn."""
         from rich.progress import track
 
-        yield from track(days, "drawing days", total, console=self._console, transient=True)
+        yield from track(days, "drawing days", total, console=self._console, transient=True, disable=not self._live)
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -81,7 +82,7 @@ class Screen:
         line = _line(row, captured, mpc, best)
         new = row["update"] not in self._lines
         self._lines[row["update"]] = line
-        if new and not self._console.is_terminal:
+        if new and not self._live:
             self.say(line)
 
     def _picture(self) -> RenderableType:

@@ -50,8 +50,6 @@ def begin(settings: RunSettings, folder: RunFolder, screen: Screen, more: Mappin
         FileNotFoundError: there is no such file.
         ValueError: an unknown name, a setting that breaks its rule, or a run in the folder.
     """
-    if folder.exists:
-        folder.begin({}, "")  # says how to go on
     days, plan = _days(settings, screen), validation_plan(settings)
     make = make_learner(settings, days)
     updates = settings.updates

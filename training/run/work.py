@@ -38,6 +38,8 @@ def train_and_tell(
     if settings is None or recording is None:
         recording = Recording(**folder.told()["recording"])
         settings = None
+    else:
+        folder.refuse_old()
     if recording.tracking is not None:
         connect(recording.tracking)  # before anything that takes long
     with folder.locked():

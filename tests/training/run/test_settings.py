@@ -1,0 +1,65 @@
+"""What a run is told: strict, by name, and with one hash for one meaning."""
+
+from __future__ import annotations
+
+import pytest
+
+from ebbflow.envs.world.build import load_settings
+from ebbflow.envs.world.sources import ScenarioFiles
+from ebbflow.training.pathwise import PathwiseSettings
+from ebbflow.training.run.settings import RunSettings, algorithm_of, load_training, run_hash, split_overrides
+
+
+def test_set_goes_to_scenario_or_algorithm_by_its_prefix() -> None:
+    assert split_overrides(["ports=5", "training.worlds=8"]) == (("ports=5",), ("training.worlds=8",))
+
+
+def test_a_preset_with_overrides_becomes_the_algorithms_own_settings() -> None:
+    told = load_training(PathwiseSettings, "pathwise", ["training.worlds=8"], updates=7, seed=3)
+    assert (told.worlds, told.updates, told.seed) == (8, 7, 3)
+    assert told.learning_rate == PathwiseSettings().learning_rate
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("training.world=8", "did you mean 'training.worlds'"),
+        ("training.worlds='a'", "it should be a valid integer"),
+        ("training.worlds=0", "worlds is 0; it must be at least 1"),
+        ("training.seed=3", "unknown setting 'training.seed'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_in_a_sentence(override: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        load_training(PathwiseSettings, "pathwise", [override])
+
+
+def test_an_unknown_algorithm_is_refused_with_the_valid_ones() -> None:
+    with pytest.raises(ValueError, match="unknown training preset 'pathwize'; did you mean 'pathwise'"):
+        algorithm_of("pathwize")
+
+
+@pytest.mark.parametrize("budget", [{}, {"minutes": 1, "updates": 1}])
+def test_a_run_has_one_budget(budget: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="give one of them"):
+        RunSettings(scenario="home-texas", **budget)
+
+
+def test_settings_come_back_from_json() -> None:
+    told = RunSettings(
+        scenario="home-texas", updates=3, overrides=("ports=5",), files=ScenarioFiles(prices="p", emissions=("a", "b"))
+    )
+    assert RunSettings.model_validate_json(told.model_dump_json()) == told
+
+
+def hashed(overrides: tuple[str, ...] = (), training: tuple[str, ...] = (), **more: object) -> str:
+    told = RunSettings(scenario="home-texas", updates=3, overrides=overrides, training=training, **more)
+    scenario = load_settings("home-texas", overrides)
+    return run_hash(told, scenario, load_training(PathwiseSettings, "pathwise", training, updates=3))
+
+
+def test_the_hash_moves_with_every_meaning_and_with_nothing_else() -> None:
+    same = {hashed(), hashed(("ports=25",)), hashed(training=("training.worlds=32",)), hashed(checkpoint_s=1.0)}
+    others = [hashed(("ports=5",)), hashed(training=("training.worlds=8",)), hashed(seed=1), hashed(train_days=9)]
+    assert len(same) == 1
+    assert len({*same, *others}) == 1 + len(others)
