@@ -20,6 +20,7 @@ def draw_plot(report: dict[str, Any], path: Path) -> None:
         path: of the picture; the ending says which format.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     made = Figure((WIDTH_IN, 4.2), layout="constrained")
     axes = made.subplots()
@@ -36,6 +37,9 @@ def draw_plot(report: dict[str, Any], path: Path) -> None:
         if share is not None:
             axes.axhline(share, color=GREY, linewidth=1.0, linestyle="--", label=f"{name}, {share:.1f} %")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(bottom=LEAST_PERCENT, top=100.0)
     axes.set_xlabel("CPU seconds of training, one core", fontsize=9)
     axes.set_ylabel("captured share on validation days, %", fontsize=9)
