@@ -10,21 +10,17 @@ import numpy as np
 
 from ...agents.rules.fallback import export_value
 from ...envs.snapshot import Snapshot
-from ..messages.fields import PORT_FIELDS, READINGS
 from ..messages.request import DispatchRequest
 from ..messages.to_snapshot import snapshot_of
 from ..messages.vocabulary import DecisionReason, Override
 from .controls import InForce
 from .memory import PortMemory
-from .parameters import make_room, own_draw_kw, sound_parameters
+from .parameters import make_room, own_draw_kw, tamed
 from .price_gate import check_prices
 from .settings import ServingSettings
 from .telemetry import judge_readings
 
 Array = Any
-
-HARMLESS = {"capacity_kwh": 60.0, "max_charge_kw": 0.0}
-"""In place of what has no default."""
 
 AS_ASKED = int(DecisionReason.AS_ASKED)
 
@@ -65,8 +61,8 @@ def pass_gates(
         ledger_up: without a ledger nothing is exported: no evidence, no export.
     """
     here = request.ports.plugged == 1
-    sound = sound_parameters(request.ports)
-    tame = _tamed(request, sound)
+    ports, sound = tamed(request.ports)
+    tame = replace(request, ports=ports)
     readings = judge_readings(tame, memory, settings.gates, settings.defaults)
     prices = check_prices(replace(tame, ports=readings.ports), settings.gates, settings.defaults)
     unseen = ~readings.plugged_known
@@ -104,17 +100,6 @@ def pass_gates(
         usable, snapshot, rung.astype(np.int8), chief.astype(np.int8), may_export, _binding(request), readings.memory,
         prices.problems,
     )  # fmt: skip
-
-
-def _tamed(request: DispatchRequest, sound: Array) -> DispatchRequest:
-    """Harmless parameters where they cannot be true: the formulas meet them although the car is released."""
-    p = request.ports
-    columns = {
-        name: np.where(sound, getattr(p, name), HARMLESS.get(name, field.default))
-        for name, field in PORT_FIELDS.items()
-        if name not in READINGS
-    }
-    return replace(request, ports=p._replace(**columns))
 
 
 def _driver_reason(override: Array) -> Array:

@@ -86,7 +86,8 @@ def remembered(memory: Memory, request: DispatchRequest) -> PortMemory:
 def _as_said(memory: PortMemory, request: DispatchRequest) -> PortMemory:
     """Where the sender tells what was last sent and how often, that counts."""
     p, power, commands = request.ports, PORT_FIELDS["last_setpoint_kw"], PORT_FIELDS["commands_today"]
-    told = p.last_setpoint_age_s >= 0.0
+    age = PORT_FIELDS["last_setpoint_age_s"]
+    told = (p.last_setpoint_age_s >= age.low) & (p.last_setpoint_age_s <= age.high)
     last = np.where((p.last_setpoint_kw >= power.low) & (p.last_setpoint_kw <= power.high), p.last_setpoint_kw, np.nan)
     counted = (p.commands_today >= 0.0) & (p.commands_today <= commands.high)
     today: Array = np.where(counted, p.commands_today, memory.commands_today)

@@ -19,19 +19,68 @@ UNKNOWN_CAR_KW = 11.0
 """What a car is taken to draw of which nobody can say how strong its charger is: three phases of 16 A."""
 
 
-def sound_parameters(ports: Ports) -> Array:
-    """Where every parameter can be true by itself and beside the others, (N,)."""
+HARMLESS = {"capacity_kwh": 60.0, "max_charge_kw": 0.0}
+"""In place of a parameter that cannot be true and has no default: the formulas meet it although the car is released."""
+
+BETWEEN_STEPS = 1e-6
+
+AGES = ("plugged_age_s", "soc_age_s", "power_age_s", "last_setpoint_age_s")
+
+
+def tamed(ports: Ports) -> tuple[Ports, Array]:
+    """The columns with nothing in them that formulas choke on, and where all parameters can be true, (N,).
+
+    Parameters of a port that is not sound are harmless ones; of the readings, those that cannot be true are missing,
+    but for a SoC, which is only kept near its bounds so that the gates can tell that it was sent.
+    """
     sound = np.ones(len(ports.id), bool)
-    for name, field in PORT_FIELDS.items():
-        if name in READINGS:
-            continue
-        column = getattr(ports, name)
-        optional = field.default is not None and np.isnan(field.default)
-        sound &= (column >= field.low) & (column <= field.high) | (optional & np.isnan(column))
-    accept = np.where(np.isnan(ports.battery_accept_kw), np.inf, ports.battery_accept_kw)
-    at_battery = np.minimum(ports.charge_efficiency * ports.max_charge_kw - ports.fixed_loss_kw, accept)
-    can = (at_battery > USABLE_KW) & (ports.min_charge_kw <= ports.max_charge_kw)
-    return sound & (can | (ports.max_charge_kw == 0.0)) & (ports.step_kw <= np.maximum(ports.max_charge_kw, 1.0))
+    for name in _PARAMETERS:
+        default = PORT_FIELDS[name].default
+        optional = default is not None and np.isnan(default)
+        sound &= within(ports, name) | (np.isnan(getattr(ports, name)) & optional)
+    least = {name: _on_step(_with(ports, sound), name) for name in ("min_charge_kw", "min_discharge_kw")}
+    ports = ports._replace(**{name: np.where(sound, column, getattr(ports, name)) for name, column in least.items()})
+    sound &= _consistent(_with(ports, sound))
+    readings = {name: np.clip(getattr(ports, name), *PORT_FIELDS[name][1:3]) for name in AGES}
+    readings |= {
+        name: np.where(within(ports, name), getattr(ports, name), np.nan)
+        for name in ("need_kwh", "power_kw", "last_setpoint_kw", "commands_today")
+    }
+    return _with(ports, sound)._replace(soc=np.clip(ports.soc, -1.0, 2.0), **readings), sound
+
+
+_PARAMETERS = tuple(name for name in PORT_FIELDS if name not in READINGS)
+
+
+def within(ports: Ports, name: str) -> Array:
+    """Where a column lies within its bounds, (N,); NaN does not."""
+    column = getattr(ports, name)
+    return (column >= PORT_FIELDS[name].low) & (column <= PORT_FIELDS[name].high)
+
+
+def _with(ports: Ports, sound: Array) -> Ports:
+    return ports._replace(
+        **{
+            name: np.where(sound, getattr(ports, name), HARMLESS.get(name, PORT_FIELDS[name].default))
+            for name in _PARAMETERS
+        }
+    )
+
+
+def _on_step(p: Ports, name: str) -> Array:
+    """A least power raised to the charger's next step, where it lies between two: the projection rounds to steps."""
+    least, step = getattr(p, name), np.where(p.step_kw > 0.0, p.step_kw, 1.0)
+    steps = least / step
+    between = (p.step_kw > 0.0) & (np.abs(steps - np.rint(steps)) > BETWEEN_STEPS)
+    return np.where(between, np.ceil(steps) * step, least)
+
+
+def _consistent(p: Ports) -> Array:
+    """Where the parameters can be true beside each other."""
+    accept = np.where(np.isnan(p.battery_accept_kw), np.inf, p.battery_accept_kw)
+    at_battery = np.minimum(p.charge_efficiency * p.max_charge_kw - p.fixed_loss_kw, accept)
+    can = (at_battery > USABLE_KW) & (p.min_charge_kw <= p.max_charge_kw)
+    return (can | (p.max_charge_kw == 0.0)) & (p.step_kw <= np.maximum(p.max_charge_kw, 1.0))
 
 
 def own_draw_kw(ports: Ports) -> Array:

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..messages.fields import PORT_FIELDS
 from ..messages.request import DispatchRequest, Ports
 from ..messages.vocabulary import DecisionReason
 from .memory import PortMemory
@@ -42,7 +41,7 @@ def judge_readings(
     p, now_s = request.ports, request.start_s
     here = p.plugged == 1
     soc_age, power_age = (_age(age, gates.future_s) for age in (p.soc_age_s, p.power_age_s))
-    power_fresh = _within(p.power_kw, "power_kw") & (power_age <= gates.power_max_age_s)
+    power_fresh = ~np.isnan(p.power_kw) & (power_age <= gates.power_max_age_s)
     power_kw = np.where(power_fresh, p.power_kw, 0.0)
     inside = (p.soc >= 0.0) & (p.soc <= 1.0)
     recent = inside & (soc_age <= gates.soc_max_age_s)
@@ -87,10 +86,6 @@ def _age(age_s: Array, future_s: float) -> Array:
     return np.where(age_s >= -future_s, np.maximum(age_s, 0.0), np.inf)
 
 
-def _within(column: Array, name: str) -> Array:
-    return (column >= PORT_FIELDS[name].low) & (column <= PORT_FIELDS[name].high)
-
-
 def _gained_kwh(p: Ports, power_kw: Array) -> Array:
     """Energy into the battery per hour at a measured power."""
     loss = p.fixed_loss_kw
@@ -108,7 +103,7 @@ def _need(p: Ports, memory: PortMemory, good: Array, told: Array, defaults: Defa
     """kWh to the target for cars whose SoC is not used, and where the message's own need cannot be taken."""
     target = np.where(np.isnan(p.target_soc), defaults.target_soc, p.target_soc)
     last = np.clip(np.nan_to_num(memory.soc) + memory.kwh_since / p.capacity_kwh, 0.0, 1.0)
-    said, never = _within(p.need_kwh, "need_kwh"), np.isnan(memory.soc)
+    said, never = ~np.isnan(p.need_kwh), np.isnan(memory.soc)
     missing = np.where(never & said, p.need_kwh, (target - np.where(never, 0.0, last)) * p.capacity_kwh)
     # With a good SoC the need follows from it; a said one is not looked at, but has to be a number.
     from_soc = (target - np.nan_to_num(p.soc)) * p.capacity_kwh
