@@ -166,18 +166,19 @@ class Snapshot:
 
     def import_price_window(self, steps: int | None = None) -> Array:
         """Import price by port and step (B, N, H): the price now, then what is published or forecast."""
-        return self._price_window(self.context.import_price_usd_per_kwh, True, steps)
+        return self.tariff_prices(True, steps)[:, self.sites.tariff[self.port_site], :]
 
     def export_price_window(self, steps: int | None = None) -> Array:
         """Export price by port and step (B, N, H)."""
-        return self._price_window(self.context.export_price_usd_per_kwh, False, steps)
+        return self.tariff_prices(False, steps)[:, self.sites.tariff[self.port_site], :]
 
-    def _price_window(self, outlook: Outlook, importing: bool, steps: int | None) -> Array:
+    def tariff_prices(self, importing: bool, steps: int | None = None) -> Array:
+        """Import or export price by tariff and step (B, P, H): the price now, then what is published or forecast."""
+        c = self.context
+        outlook = c.import_price_usd_per_kwh if importing else c.export_price_usd_per_kwh
         window = outlook.window(steps or self.horizon)
-        context = self.context
-        now = context.import_price_now_usd_per_kwh if importing else context.export_price_now_usd_per_kwh
-        window[:, :, 0] = now
-        return window[:, self.sites.tariff[self.port_site], :]
+        window[:, :, 0] = c.import_price_now_usd_per_kwh if importing else c.export_price_now_usd_per_kwh
+        return window
 
     def emissions_window(self, steps: int | None = None) -> Array:
         """Marginal emissions (B, H) in kg/kWh: the present value, the issued forecast, then a typical day."""

@@ -66,9 +66,12 @@ class ArrayCoder:
         return self._lib.group(snapshot.port_site, len(snapshot.sites.feeder)).total(values)
 
     def _price_tables(self, snapshot: Snapshot, at: Any) -> tuple[Any, Any, Any, Any]:
-        """Steps at or below the price now, cheapest price and its step, best export, over each stay (B, N)."""
-        buy, sell = snapshot.import_price_window(), snapshot.export_price_window()
-        index, one, torch = at[..., None], buy[..., :1] * 0 + 1, self._lib.torch
+        """Steps at or below the price now, cheapest price and its step, best export, over each stay (B, N).
+
+        Computed once for each tariff, of which there are few.
+        """
+        buy, sell = snapshot.tariff_prices(True), snapshot.tariff_prices(False)
+        one, torch = buy[..., :1] * 0 + 1, self._lib.torch
         below = ((buy <= buy[..., :1]) * one).cumsum(-1)
         low = torch.cummin(buy, -1).values if torch else np.minimum.accumulate(buy, -1)
         high = torch.cummax(sell, -1).values if torch else np.maximum.accumulate(sell, -1)
@@ -77,8 +80,9 @@ class ArrayCoder:
         last_fall = torch.cummax(steps, -1).values if torch else np.maximum.accumulate(steps, -1)
         join = torch.cat if torch else np.concatenate
         low_at = join([one * 0, last_fall], -1)
-        take = (lambda table: table.gather(-1, index)) if torch else lambda table: np.take_along_axis(table, index, -1)
-        return tuple(take(table)[..., 0] for table in (below, low, low_at, high))  # type: ignore[return-value]
+        world = self._lib.count(0, snapshot.n_worlds, buy)[:, None]
+        tariff = snapshot.sites.tariff[snapshot.port_site]
+        return below[world, tariff, at], low[world, tariff, at], low_at[world, tariff, at], high[world, tariff, at]
 
     def context(self, snapshot: Snapshot, cars: CarNow) -> Any:
         """Context features (B, M)."""
