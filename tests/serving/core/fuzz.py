@@ -65,7 +65,9 @@ def fuzzed_document(rng: np.random.Generator, ports: int, step: int = 0, interva
         "min_soc": wild(rng.uniform(0.0, 0.3, n)),
     }
     series = {
-        "import_limit_kw": np.where(rng.random((s, 1)) < 0.2, np.nan, rng.choice([0.0, 6.0, 40.0, 90.0], (s, steps), p=[0.02, 0.1, 0.4, 0.48])),
+        "import_limit_kw": np.where(
+            rng.random((s, 1)) < 0.2, np.nan, rng.choice([0.0, 6.0, 40.0, 90.0], (s, steps), p=[0.02, 0.1, 0.4, 0.48])
+        ),
         "export_limit_kw": np.where(rng.random((s, 1)) < 0.2, np.nan, rng.choice([0.0, 5.0, 20.0], (s, steps))),
         "net_load_forecast_kw": rng.uniform(-3, 8, (s, steps)),
     }
@@ -83,7 +85,10 @@ def fuzzed_document(rng: np.random.Generator, ports: int, step: int = 0, interva
             "net_load_kw": rng.uniform(-3, 8, s),
             **series,
         },
-        "feeders": {"id": ["f0", "f1"], "import_limit_kw": rng.choice([5.0, 200.0, 900.0], (2, steps), p=[0.02, 0.4, 0.58])},
+        "feeders": {
+            "id": ["f0", "f1"],
+            "import_limit_kw": rng.choice([5.0, 200.0, 900.0], (2, steps), p=[0.02, 0.4, 0.58]),
+        },
         "prices": {
             "tariff": ["t0", "t1"],
             "import_usd_per_kwh": prices,
