@@ -63,7 +63,7 @@ def judge_readings(
     now_soc = np.where(good, np.clip(soc + np.where(power_age <= soc_age + 1.0, ahead, 0.0), 0.0, 1.0), np.nan)
     need, needless = _need(p, memory, good, told, defaults)
     reason = np.where(here & ~good & needless & (reason == 0), int(DecisionReason.NO_NEED), reason)
-    known, aged = _plug(p, here, told & inside, power_fresh, soc_age, power_age, gates)
+    known, aged = _plug(p, here, told & inside, ~np.isnan(p.power_kw), soc_age, power_age, gates)
     ports = p._replace(
         soc=now_soc,
         need_kwh=np.where(good, need, np.where(needless, need, p.need_kwh)),
