@@ -62,24 +62,29 @@ def register(tracker: MlflowTracker, folder: Path, name: str, trained_on: DayReq
         ConfigError: the folder holds no bundle.
         TrackingError: the store does not answer.
     """
-    from mlflow.exceptions import MlflowException
-
     bundle, client = load_bundle(folder), connect(tracker.uri)
     asking(tracker.uri, client.log_artifacts, tracker.run_id, str(folder), ARTIFACT)
+    _make_model(tracker.uri, name)
+    tags = {"digest": bundle.digest, "days": json.dumps(_plain(trained_on))}
     with _active(tracker.uri, tracker.run_id):
         logged = asking(tracker.uri, _log_onnx, bundle)
-    try:
-        client.create_registered_model(name, description="Charging policies of ebbflow; see `ebbflow promote`.")
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise TrackingError(str(error)) from error
-    tags = {"digest": bundle.digest, "days": json.dumps(_plain(trained_on))}
-    made = asking(
-        tracker.uri, client.create_model_version, name, logged.model_uri, tracker.run_id, tags=tags,
-        model_id=logged.model_id,
-    )  # fmt: skip
+        made = asking(
+            tracker.uri, client.create_model_version, name, logged.model_uri, tracker.run_id, tags=tags,
+            model_id=logged.model_id,
+        )  # fmt: skip
     asking(tracker.uri, client.set_registered_model_alias, name, CHALLENGER, made.version)
     return _version(made)
+
+
+def _make_model(uri: str, name: str) -> None:
+    """Make the registered model where it is missing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        connect(uri).create_registered_model(name, description="Charging policies of ebbflow; see `ebbflow promote`.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise TrackingError(f"{name} cannot be registered: {error}") from error
 
 
 def find(uri: str, name: str, alias: str) -> Version | None:
@@ -237,7 +242,7 @@ def _example() -> dict[str, Any]:
 
 @contextmanager
 def _active(uri: str, run_id: str) -> Iterator[None]:
-    """MLflow's models are logged to the process's active run; put back what was behind us."""
+    """MLflow's models are logged to the active run of the process's store; put back what was there before."""
     import mlflow
 
     before = mlflow.get_tracking_uri()

@@ -72,9 +72,9 @@ def asking(uri: str, ask: Any, *arguments: Any, **named: Any) -> Any:
     try:
         return ask(*arguments, **named)
     except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
-        why = str(error).partition("\n")[0].partition(" (Caused by")[0]
+        why = shown(str(error).partition("\n")[0].partition(" (Caused by")[0], uri)
         raise TrackingError(
-            f"tracking store {shown(uri)} does not answer: {why[:300]}; start it, name another by --tracking or "
+            f"tracking store {shown(uri, uri)} cannot be used: {why[:300]}; start it, name another by --tracking or "
             f"{SETTING}, or record nothing with --tracking {NOWHERE}"
         ) from error
 
@@ -95,13 +95,13 @@ def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
 
 def ui_command(uri: str) -> str:
     """What to type, or where to look, to see the store."""
-    return f"mlflow ui --backend-store-uri {uri}" if "://" in uri and not uri.startswith("http") else shown(uri)
+    return shown(uri, uri) if uri.startswith("http") else f"mlflow ui --backend-store-uri {shown(uri, uri)}"
 
 
-def shown(uri: str) -> str:
-    """The address without a password."""
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+def shown(text: str, uri: str) -> str:
+    """The text without the password that the address holds."""
+    password = urlsplit(uri).password
+    return text.replace(f":{password}@", ":***@") if password else text
 
 
 def _quiet() -> None:
