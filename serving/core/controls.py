@@ -52,17 +52,26 @@ def make_order(
 
 
 def in_force(orders: Sequence[Order], ids: Array, now_s: float) -> InForce:
-    """What holds now. A later order for a port replaces all earlier ones; `auto` ends them."""
-    control = np.zeros(len(ids), np.int8)
+    """What holds now, order by order as they were issued.
+
+    `auto` ends what was ordered before; `rules_only`, `hold` and `release` replace each other; `no_export` holds beside
+    them. When an order has ended, an earlier one that still runs counts again.
+    """
+    mode, no_export = np.zeros(len(ids), np.int8), np.zeros(len(ids), bool)
     for order in sorted(orders, key=lambda one: one.issued_s):
-        if order.issued_s <= now_s < order.until_s:
-            rows = slice(None) if not order.ports else np.isin(ids, order.ports)
-            control[rows] = Control[order.control.upper()]
-    return InForce(
-        bool(control.any()),
-        # Whoever holds or releases a car has taken it out of the policy's hands too.
-        *(control == kind for kind in (Control.RULES_ONLY, Control.NO_EXPORT, Control.HOLD, Control.RELEASE)),
-    )
+        if not order.issued_s <= now_s < order.until_s:
+            continue
+        rows = np.isin(ids, order.ports) if order.ports else np.ones(len(ids), bool)
+        control = Control[order.control.upper()]
+        if control == Control.NO_EXPORT:
+            no_export |= rows
+            continue
+        mode[rows] = control
+        if control == Control.AUTO:
+            no_export &= ~rows
+    kinds = (mode == kind for kind in (Control.RULES_ONLY, Control.HOLD, Control.RELEASE))
+    rules_only, hold, release = kinds
+    return InForce(bool(mode.any() or no_export.any()), rules_only, no_export, hold, release)
 
 
 def still_needed(orders: Sequence[Order], now_s: float) -> tuple[Order, ...]:
