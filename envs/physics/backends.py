@@ -53,6 +53,14 @@ def torch_operations() -> Operations:
     )  # fmt: skip
 
 
+def plain_operations() -> Operations:
+    """Operations on single Python numbers, for short loops that nothing compiles."""
+    return Operations(
+        lambda condition, a, b: a if condition else b, min, max, lambda x: math.exp(-x) if x > 0.0 else 1.0, math.log,
+        lambda x: math.log(x) if x > 1.0 else 0.0, math.sqrt, math.floor, float,
+    )  # fmt: skip
+
+
 @cache
 def scalar_operations() -> Operations:
     """Scalar operations for use inside compiled loops.
@@ -94,7 +102,7 @@ def compile_scalar(function: Any) -> Any:
 
 
 def operations(backend: str) -> Operations:
-    """The elementwise operations of `backend`: `numpy`, `torch`, or `numba` for scalars in compiled loops.
+    """The elementwise operations of `backend`: `numpy`, `torch`, `numba` for scalars in compiled loops, or `plain`.
 
     Raises:
         ValueError: no such back end.
@@ -105,7 +113,9 @@ def operations(backend: str) -> Operations:
         return torch_operations()
     if backend == "numba":
         return scalar_operations()
-    raise ValueError(f"back end is {backend!r}; choose one of numpy, numba, torch")
+    if backend == "plain":
+        return plain_operations()
+    raise ValueError(f"back end is {backend!r}; choose one of numpy, numba, torch, plain")
 
 
 @cache

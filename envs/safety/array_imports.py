@@ -7,7 +7,8 @@ from typing import Any
 from ..snapshot import Snapshot
 from .array_fleet import Fleet, Tools
 from .array_rooms import Rooms
-from .ranking import order_by, pick, unsorted
+from .array_serve import serve
+from .ranking import order_by
 from .reasons import Reason
 
 
@@ -30,9 +31,9 @@ def economic_laxity(t: Tools, fleet: Fleet, snapshot: Snapshot) -> Any:
     now = c.import_price_now_usd_per_kwh[..., None]
     cheap = c.import_price_usd_per_kwh.window(t.horizon) <= now
     cheap[..., 0] = True
-    slots = cheap.cumsum(-1)[:, snapshot.sites.tariff[snapshot.port_site]]
     last = t.lib.ops.minimum(fleet.left, t.horizon) - 1
-    return t.lib.take(slots.reshape(-1, t.horizon), last.reshape(-1, 1)).reshape(last.shape) - fleet.need
+    world = t.lib.count(0, snapshot.n_worlds, last)[:, None]
+    return cheap.cumsum(-1)[world, snapshot.sites.tariff[snapshot.port_site], last] - fleet.need
 
 
 def share_imports(
@@ -48,7 +49,7 @@ def share_imports(
     limit = o.maximum(want, 0.0)
     share = limit * 0
     for key, aim in ((fleet.left - fleet.need, o.minimum(must, limit)), (economic, limit)):
-        share, rooms = _serve(t, fleet, order_by(t.lib, key, fleet.here), aim, share, rooms)
+        share, rooms = serve(t, fleet, order_by(t.lib, key, fleet.here), aim, share, rooms)
     why = why | ((want >= 0) & (share < want)) * int(Reason.IMPORT_LIMIT)
     return o.where(want >= 0, share, want), why
 
@@ -58,20 +59,3 @@ def _cap_at_draw(t: Tools, fleet: Fleet, want: Any) -> Any:
     o, f = t.lib.ops, fleet
     most = t.car.draw(f.soc, f.known, f.max_charge, f.taper, f.accept, f.eta_in, f.loss)
     return o.minimum(want, o.maximum(t.port.ceil_to_step(most, f.step, t.rounding), f.min_charge))
-
-
-def _serve(t: Tools, fleet: Fleet, order: Any, aim: Any, share: Any, rooms: Rooms) -> tuple[Any, Rooms]:
-    """Raise shares toward `aim` (B, N) in the given order of ports while the rooms last."""
-    o, lib, served = t.lib.ops, t.lib, []
-    sites, feeders = rooms
-    site_of, feeder_of = t.sites.index[order], t.feeders.index[order]
-    for rank in range(order.shape[1]):
-        has, goal, step, least = (pick(lib, x, order, rank) for x in (share, aim, fleet.step, fleet.min_charge))
-        room = o.minimum(pick(lib, sites, site_of, rank), pick(lib, feeders, feeder_of, rank))
-        give = t.port.floor_to_step(o.minimum(goal, has + o.maximum(room, 0.0)), step, t.rounding)
-        passed = (goal <= has) | (give <= has) | (give * (1.0 + t.rounding) < least)
-        more = o.where(passed, 0.0, give - has)
-        sites = lib.less_at(sites, site_of[:, rank : rank + 1], more)
-        feeders = lib.less_at(feeders, feeder_of[:, rank : rank + 1], more)
-        served.append(o.where(passed, has, give))
-    return unsorted(lib, served, order), Rooms(sites, feeders)

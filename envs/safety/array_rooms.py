@@ -48,12 +48,12 @@ def rooms_ahead(t: Tools, snapshot: Snapshot) -> Rooms:
 
 
 def planned(
-    t: Tools, snapshot: Snapshot, rooms: Rooms, headroom: float, arrivals: float, expected: tuple[Any, Any]
+    t: Tools, snapshot: Snapshot, rooms: Rooms, headroom: float, arrivals: float, expected: tuple[Any, Any] | None
 ) -> Rooms:
     """Rooms to plan with: less the margins, and for a single site the lesser of its own and its feeder's."""
     o = t.lib.ops
     sites, feeders = rooms.sites * headroom, rooms.feeders * headroom
-    if arrivals > 0.0:
+    if arrivals > 0.0 and expected is not None:
         sites = o.maximum(sites - arrivals * _later(t, snapshot, expected[0], sites), 0.0)
         feeders = o.maximum(feeders - arrivals * _later(t, snapshot, expected[1], feeders), 0.0)
     if t.one_site:

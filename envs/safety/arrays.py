@@ -66,7 +66,9 @@ class ArrayProjector:
         self, t: Tools, snapshot: Snapshot, fleet: Fleet, want: Any, why: Any, now: Rooms
     ) -> tuple[Any, Any, Any]:
         """Exports that can be refilled, mandatory set-points, and why."""
-        reserve, expected = self._reserve, self._expected.of(snapshot)
+        reserve = self._reserve
+        # Dear for many sites, and telemetry may bring a new table every time.
+        expected = self._expected.of(snapshot) if reserve.expected_arrivals_factor > 0.0 else None
         ahead = rooms_ahead(t, snapshot)
         exact = planned(t, snapshot, ahead, 1.0, 0.0, expected)
         wary = planned(t, snapshot, ahead, reserve.headroom_factor, reserve.expected_arrivals_factor, expected)
