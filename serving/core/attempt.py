@@ -44,6 +44,11 @@ class Attempt:
     timed_out: bool = False
     took_s: float = 0.0
 
+    @property
+    def unusual(self) -> Array:
+        """Cars outside the trained ranges, (N,); none where the policy gave no answer."""
+        return np.zeros(self.request.n_ports, bool) if self.proposal is None else self.proposal.unusual
+
     def reset(self) -> None:
         """Nothing to forget: it is asked once."""
 

@@ -118,7 +118,7 @@ def dispatch(request: DispatchRequest, memory: Memory, kit: Kit, now_s: float, *
     if kit.runner is not None and ledger_up and memory.breaker.is_open:
         attempt.in_shadow(gated.snapshot)
     by_rules = -1 if use_policy else int(DecisionReason.RULE)
-    decisions = port_decisions(made, gated, orders, by_rules, request, settings.lease.cycles)
+    decisions = port_decisions(made, gated, orders, by_rules, attempt.unusual, request, settings.lease.cycles)
     answer = DispatchAnswer(
         fleet=request.fleet,
         cycle_id=request.cycle_id,

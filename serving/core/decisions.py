@@ -32,7 +32,13 @@ BY_PROJECTION = (
 
 
 def port_decisions(
-    made: Decisions, gated: Gated, orders: InForce, by_rules: int, request: DispatchRequest, cycles: int
+    made: Decisions,
+    gated: Gated,
+    orders: InForce,
+    by_rules: int,
+    unusual: Array,
+    request: DispatchRequest,
+    cycles: int,
 ) -> PortDecisions:
     """The decisions of a cycle.
 
@@ -41,6 +47,7 @@ def port_decisions(
         gated: rungs and their reasons.
         orders: of the operators.
         by_rules: the reason why the rules decide for the whole service, a `DecisionReason`; -1: they do not.
+        unusual: cars that the policy was not trained for, (N,).
         request: as sent.
         cycles: of the lease.
     """
@@ -57,7 +64,7 @@ def port_decisions(
         valid_until_s=_lease(request, exporting, cycles),
         on_expiry=np.where(exporting, OnExpiry.STOP_EXPORT, OnExpiry.RELEASE).astype(np.int8),
         source=source.astype(np.int8),
-        reason=_reason(made, gated, orders, by_rules).astype(np.int8),
+        reason=_reason(made, gated, orders, by_rules, unusual).astype(np.int8),
         command_due=is_change(gated.request.ports.last_setpoint_kw, setpoint) & (gated.rung != Rung.EMPTY),
     )
 
@@ -65,46 +72,50 @@ def port_decisions(
 def _source(made: Decisions, gated: Gated, orders: InForce, by_rules: int) -> Array:
     rules = (made.source[0] == Source.RULES) | (by_rules >= 0) | (gated.rung == Rung.RULES)
     clipped = np.abs(made.applied_kw[0] - made.requested_kw[0]) > SAME_KW
-    return np.select(
+    return _first(
         [
-            gated.rung >= Rung.EMPTY,
-            (gated.rung == Rung.RELEASED) & orders.release,
-            gated.rung == Rung.RELEASED,
-            gated.rung == Rung.OVERRIDDEN,
-            orders.hold,
-            made.held[0] == Held.LAST,
-            rules,
-            clipped,
+            (gated.rung == Rung.EMPTY, DecisionSource.NOBODY),
+            ((gated.rung == Rung.RELEASED) & orders.release, DecisionSource.OPERATOR),
+            (gated.rung == Rung.RELEASED, DecisionSource.NOBODY),
+            (gated.rung == Rung.OVERRIDDEN, DecisionSource.OVERRIDE),
+            (orders.hold, DecisionSource.OPERATOR),
+            ((made.held[0] == Held.LAST) & ~clipped, DecisionSource.HOLD),
+            (rules, DecisionSource.RULES),
+            (clipped, DecisionSource.POLICY_CLIPPED),
         ],
-        [
-            DecisionSource.NOBODY, DecisionSource.OPERATOR, DecisionSource.NOBODY, DecisionSource.OVERRIDE,
-            DecisionSource.OPERATOR, DecisionSource.HOLD, DecisionSource.RULES, DecisionSource.POLICY_CLIPPED,
-        ],
-        int(DecisionSource.POLICY),
-    )  # fmt: skip
+        DecisionSource.POLICY,
+    )
 
 
-def _reason(made: Decisions, gated: Gated, orders: InForce, by_rules: int) -> Array:
-    """The first of: the rung's reason, what the projection did, order, event, economy, why the rules decide."""
+def _reason(made: Decisions, gated: Gated, orders: InForce, by_rules: int, unusual: Array) -> Array:
     asked, bits, applied, requested = made.asked_kw[0], made.reasons[0], made.applied_kw[0], made.requested_kw[0]
     changed = np.abs(applied - requested) > SAME_KW
     refused = (asked < -SAME_KW) & (requested >= 0) & ~gated.may_export & (made.held[0] != Held.ZERO)
     stopped = gated.no_charge & (asked > SAME_KW) & (applied <= SAME_KW)
-    conditions: list[Any] = [gated.rung >= Rung.RELEASED]
-    choices: list[Any] = [gated.reason]
-    for flags, reason in BY_PROJECTION:
-        conditions.append(changed & ((bits & int(flags)) != 0))
-        choices.append(reason)
     failed = (made.source[0] == Source.RULES) & (by_rules < 0)
-    conditions += [
-        orders.hold, refused, stopped, made.held[0] == Held.LAST, made.held[0] == Held.ZERO, gated.rung == Rung.RULES,
-        np.full(len(bits), by_rules >= 0), failed & bool(made.failure), failed,
-    ]  # fmt: skip
-    choices += [
-        DecisionReason.OPERATOR_HOLD, DecisionReason.EXPORT_REFUSED, DecisionReason.EVENT, DecisionReason.HELD,
-        DecisionReason.ZERO_BETWEEN, gated.reason, by_rules, DecisionReason.POLICY_FAILED, DecisionReason.NOT_FINITE,
-    ]  # fmt: skip
-    return np.select(conditions, choices, int(DecisionReason.AS_ASKED))
+    return _first(
+        [
+            (gated.rung >= Rung.RELEASED, gated.reason),
+            *((changed & ((bits & int(flags)) != 0), reason) for flags, reason in BY_PROJECTION),
+            (orders.hold, DecisionReason.OPERATOR_HOLD),
+            (refused, DecisionReason.EXPORT_REFUSED),
+            (stopped, DecisionReason.EVENT),
+            (made.held[0] == Held.LAST, DecisionReason.HELD),
+            (made.held[0] == Held.ZERO, DecisionReason.ZERO_BETWEEN),
+            (gated.rung == Rung.RULES, gated.reason),
+            (np.full(len(bits), by_rules >= 0), by_rules),
+            (failed & bool(made.failure), DecisionReason.POLICY_FAILED),
+            (failed & unusual, DecisionReason.UNUSUAL),
+            (failed, DecisionReason.NOT_FINITE),
+        ],
+        DecisionReason.AS_ASKED,
+    )
+
+
+def _first(cases: list[tuple[Array, Any]], otherwise: int) -> Array:
+    """The value of the first case that holds for each port."""
+    conditions, values = zip(*cases, strict=True)
+    return np.select(list(conditions), list(values), int(otherwise))
 
 
 def _lease(request: DispatchRequest, exporting: Array, cycles: int) -> Array:
@@ -123,8 +134,8 @@ def totals_of(decisions: PortDecisions, made: Decisions) -> Totals:
     steered = cars & (decisions.mode != Mode.RELEASE)
     clipped = np.abs(made.applied_kw[0] - made.requested_kw[0])[steered]
     return Totals(
-        import_kw=float(power[power > 0].sum()),
-        export_kw=float(-power[power < 0].sum()),
+        import_kw=float(np.maximum(power, 0.0).sum()),
+        export_kw=float(np.maximum(-power, 0.0).sum()),
         clipped_kw=float(clipped.sum()),
         by_source=_counts(decisions.source[cars], DecisionSource),
         by_reason=_counts(decisions.reason[cars], DecisionReason),

@@ -30,26 +30,27 @@ LONGEST_ERROR = 500
 class WorkerRunner:
     """Any registered policy, by name, as `find_policy` takes it.
 
-    The process is started by the first request and again after each time that it had to be killed.
+    The process is started by the first request, and again at once after each time that it had to be killed.
 
     Args:
         name: of the policy, or `package.module:Class`.
-        start_s: how long the process may take until it is ready, beside the limit of a cycle.
+        start_s: how long the process may take until it is ready; cycles in between go by the rules.
     """
 
-    def __init__(self, name: str, start_s: float = 10.0) -> None:
+    def __init__(self, name: str, start_s: float = 30.0) -> None:
         self.model = ModelId(name)
         self._name, self._start_s = name, start_s
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready, self._started = False, 0.0
 
     def ask(self, request: DispatchRequest, snapshot: Snapshot, limit_s: float) -> Proposal:
         """See `runners.Runner`."""
         until = time.monotonic() + limit_s
-        process = self._ready(until)
+        process = self._wait_until_ready(until)
         try:
             kind, content = _exchange(process, canonical_json(request_document(request)), until)
         except (TimeoutError, OSError) as error:
-            self.close()
+            self._spawn()
             if isinstance(error, TimeoutError):
                 raise PolicyTimeout(f"killed after {limit_s:g} s") from None
             raise RuntimeError("the policy's process died") from None
@@ -67,11 +68,11 @@ class WorkerRunner:
             PolicyTimeout: it is not ready in time.
             RuntimeError: the policy cannot be made.
         """
-        self._ready(time.monotonic() + self._start_s)
+        self._wait_until_ready(time.monotonic() + self._start_s)
 
     def close(self) -> None:
         """Kill the process, if there is one."""
-        process, self._process = self._process, None
+        process, self._process, self._ready = self._process, None, False
         if process is not None:
             process.kill()
             process.wait()
@@ -79,23 +80,33 @@ class WorkerRunner:
                 if pipe is not None:
                     pipe.close()
 
-    def _ready(self, until: float) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._process.poll() is None:
-            return self._process
+    def _spawn(self) -> subprocess.Popen[bytes]:
         self.close()
-        module = f"{__package__}.worker_main"
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, self._name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
+        command = [sys.executable, "-m", f"{__package__}.worker_main", self._name]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._started = time.monotonic()
+        return self._process
+
+    def _wait_until_ready(self, until: float) -> subprocess.Popen[bytes]:
+        process = self._process
+        if process is None or (process.poll() is not None and self._ready):
+            process = self._spawn()
+        if self._ready:
+            return process
         try:
-            kind, content = _receive(_pipe(self._process.stdout), until)
-        except (TimeoutError, OSError):
+            kind, content = _receive(_pipe(process.stdout), until)
+        except TimeoutError:
+            if time.monotonic() - self._started > self._start_s:
+                self._spawn()
+            raise PolicyTimeout("the policy's process is not ready yet") from None
+        except OSError:
             self.close()
-            raise PolicyTimeout("the policy's process was not ready in time") from None
+            raise RuntimeError("the policy's process died") from None
         if kind == b"e":
             self.close()
             raise RuntimeError(content.decode(errors="replace"))
-        return self._process
+        self._ready = True
+        return process
 
 
 def _pipe(stream: IO[bytes] | None) -> int:
