@@ -153,12 +153,16 @@ class RunFolder:
         return values
 
 
-def free_folder(scenario: str, algorithm: str, seed: int, below: Path = RUNS) -> Path:
-    """A folder that no run has yet, named after what is trained."""
+def run_name(scenario: str, algorithm: str, seed: int) -> str:
+    """What a run is called by what is trained."""
     names = [Path(name).stem if name.endswith(".toml") else name for name in (scenario, algorithm)]
-    base = "-".join([*names, f"seed{seed}"])
+    return "-".join([*names, f"seed{seed}"])
+
+
+def free_folder(name: str, below: Path = RUNS) -> Path:
+    """A folder of that name, or with a number behind it, that nobody has yet."""
     count = 1
-    while (folder := below / (base if count == 1 else f"{base}-{count}")).exists():
+    while (folder := below / (name if count == 1 else f"{name}-{count}")).exists():
         count += 1
     return folder
 

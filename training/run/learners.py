@@ -85,26 +85,43 @@ def updates_in(minutes: float, make: Make) -> int:
 
 
 def _pathwise(settings: RunSettings, days: DrawnDays) -> Make:
+    from ..pathwise import PathwiseSettings, PathwiseTrainer
+
+    return network_maker(
+        settings,
+        days,
+        PathwiseSettings,
+        lambda told, bank, **how: PathwiseLearner(PathwiseTrainer([bank], told, **how)),
+    )
+
+
+def network_maker(settings: RunSettings, days: DrawnDays, kind: type[Any], build: Callable[..., Learner]) -> Make:
+    """The maker of a learner that begins with a set network.
+
+    Args:
+        settings: of the run.
+        days: to train on.
+        kind: of the algorithm's settings.
+        build: takes them and a bank, and by name `network`, `reserve` and `device`.
+
+    Raises:
+        ValueError: an unknown setting, or one out of its range.
+    """
     from pathlib import Path
 
     import torch
 
     from ...envs.world.bank import pack
-    from ..pathwise import PathwiseSettings, PathwiseTrainer
     from ..weights import load_network
 
     torch.set_num_threads(1)  # more only slow a network of this size down
     bank = pack(days.scenarios, "float32")
-    load_training(PathwiseSettings, settings.algorithm, settings.training)  # refuses before anything is timed
+    load_training(kind, settings.algorithm, settings.training)  # refuses before anything is timed
 
     def make(updates: int) -> Learner:
-        told = load_training(
-            PathwiseSettings, settings.algorithm, settings.training, updates=updates, seed=settings.seed
-        )
+        told = load_training(kind, settings.algorithm, settings.training, updates=updates, seed=settings.seed)
         network = load_network(Path(settings.start)).network if settings.start else None
-        return PathwiseLearner(
-            PathwiseTrainer([bank], told, network=network, reserve=days.reserve, device=settings.device)
-        )
+        return build(told, bank, network=network, reserve=days.reserve, device=settings.device)
 
     return make
 
@@ -180,4 +197,16 @@ def _ppo(settings: RunSettings, days: DrawnDays) -> Make:
     return ppo_maker(settings, days)
 
 
-LEARNERS: dict[str, Callable[[RunSettings, DrawnDays], Make]] = {PATHWISE: _pathwise, "ppo": _ppo}
+def _warm_start(settings: RunSettings, days: DrawnDays) -> Make:
+    from ..imitation.warm_start import WarmStartLearner, WarmStartSettings
+
+    return network_maker(
+        settings, days, WarmStartSettings, lambda told, bank, **how: WarmStartLearner(told, [bank], **how)
+    )
+
+
+LEARNERS: dict[str, Callable[[RunSettings, DrawnDays], Make]] = {
+    PATHWISE: _pathwise,
+    "ppo": _ppo,
+    "warm-start": _warm_start,
+}

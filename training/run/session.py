@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from ..tracking.tracker import FAILED, FINISHED, INTERRUPTED, Tracker
+from ..tracking.tracker import FAILED, FINISHED, GIVEN_UP, INTERRUPTED, Tracker
 from ..weights import WeightsError
 from .folder import RUNNING, RunFolder
 from .interrupt import Interrupt
@@ -22,6 +22,14 @@ class RunStoppedError(ValueError):
     """A run that cannot go on: why, what is kept, and what to do."""
 
 
+class GivenUpError(Exception):
+    """Raised by whoever watches a run that shall not go on: it is worse than others."""
+
+
+Watch = Callable[[Validation, int], None]
+"""Told of every validation, and of how many updates the run will make; may raise `GivenUpError`."""
+
+
 class Session:
     """Drives a learner, keeps its checkpoints, tries it on validation days, and tells everybody.
 
@@ -34,6 +42,7 @@ class Session:
         tracker: where to record it.
         screen: what people see.
         run_hash: of all that the run was told; a checkpoint of another is refused.
+        watch: see `Watch`.
     """
 
     def __init__(
@@ -46,10 +55,11 @@ class Session:
         tracker: Tracker,
         screen: Screen,
         run_hash: str,
+        watch: Watch | None = None,
     ) -> None:
         self._folder, self._learner, self._validator = folder, learner, validator
         self._references, self._tracker, self._screen = references, tracker, screen
-        self._hash, self._checkpoint_s = run_hash, settings.checkpoint_s
+        self._hash, self._checkpoint_s, self._watch = run_hash, settings.checkpoint_s, watch
         self._every = max(1, -(-learner.total // settings.validations))
         self._curve: list[dict[str, Any]] = []
         self._tried: list[dict[str, Any]] = []  # validations, as JSON
@@ -103,6 +113,9 @@ class Session:
         except KeyboardInterrupt:
             how = INTERRUPTED
             raise
+        except GivenUpError as error:
+            how, reason = GIVEN_UP, str(error)
+            raise
         except (FloatingPointError, WeightsError, OSError) as error:
             reason = str(error)
             raise RunStoppedError(f"{reason}\n{self._kept()}") from error
@@ -137,6 +150,8 @@ class Session:
             self._best = {**self._learner.network_values(), "facts": self._facts(made)}
             self._folder.write_best(self._best)
         self._refresh(row)
+        if self._watch is not None:
+            self._watch(made, self._learner.total)
 
     def _facts(self, made: Validation) -> dict[str, Any]:
         return {"update": made.update, "net_cost_usd": made.net_cost_usd, "run_hash": self._hash}

@@ -7,20 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..tracking.store import connect
-from ..tracking.tracker import FAILED, FINISHED, INTERRUPTED, Tracker
-from .folder import RunFolder, free_folder
+from ..tracking.tracker import FAILED, FINISHED, GIVEN_UP, INTERRUPTED, Tracker
+from .folder import RunFolder, free_folder, run_name
 from .interrupt import Interrupt
 from .recording import Recording, finish, open_tracker
 from .references import References
 from .screen import Screen
-from .session import Session
+from .session import GivenUpError, Session, Watch
 from .settings import RunSettings
 from .start import Prepared, begin, describe_start, go_on
 from .validation import Validator
 
 
 def train_and_tell(
-    settings: RunSettings | None, recording: Recording | None, out: Path | None, screen: Screen | None = None
+    settings: RunSettings | None,
+    recording: Recording | None,
+    out: Path | None,
+    screen: Screen | None = None,
+    watch: Watch | None = None,
 ) -> Path:
     """Train to the end, with progress; returns the run's folder.
 
@@ -29,9 +33,11 @@ def train_and_tell(
         recording: of a new run.
         out: the folder; None: a new one.
         screen: what people see; None: stderr.
+        watch: told of every validation.
 
     Raises:
         KeyboardInterrupt: asked to stop; everything is saved.
+        GivenUpError: by `watch`.
         ValueError: see `start.begin`, `start.go_on`, `Session.run` and `recording.finish`.
     """
     screen, folder = screen or Screen(), RunFolder(out or _new_folder(settings))
@@ -50,10 +56,13 @@ def train_and_tell(
         tracker, how = open_tracker(recording, folder, prepared), FAILED
         try:
             with _resumable(folder, screen):
-                _drive(prepared, recording, tracker, screen)
+                _drive(prepared, recording, tracker, screen, watch)
             how = FINISHED
         except KeyboardInterrupt:
             how = INTERRUPTED
+            raise
+        except GivenUpError:
+            how = GIVEN_UP
             raise
         finally:
             tracker.close(how)
@@ -65,7 +74,7 @@ def train_and_tell(
 def _new_folder(settings: RunSettings | None) -> Path:
     if settings is None:
         raise ValueError("neither settings nor a run's folder is given; give one of them")
-    return free_folder(settings.scenario, settings.algorithm, settings.seed)
+    return free_folder(run_name(settings.scenario, settings.algorithm, settings.seed))
 
 
 def _prepare(settings: RunSettings | None, recording: Recording, folder: RunFolder, screen: Screen) -> Prepared:
@@ -74,8 +83,8 @@ def _prepare(settings: RunSettings | None, recording: Recording, folder: RunFold
     return begin(settings, folder, screen, {"recording": recording.to_json()})
 
 
-def _drive(prepared: Prepared, recording: Recording, tracker: Tracker, screen: Screen) -> None:
-    session = _session(prepared, tracker, screen)
+def _drive(prepared: Prepared, recording: Recording, tracker: Tracker, screen: Screen, watch: Watch | None) -> None:
+    session = _session(prepared, tracker, screen, watch)
     done = session.go_on()
     screen.say(describe_start(prepared, done))
     with Interrupt().listening() as interrupt, screen.running(prepared.learner.total, done):
@@ -86,9 +95,9 @@ def _drive(prepared: Prepared, recording: Recording, tracker: Tracker, screen: S
     prepared.folder.write_state(recorded=True)
 
 
-def _session(prepared: Prepared, tracker: Tracker, screen: Screen) -> Session:
-    p = prepared
-    return Session(p.folder, p.settings, p.learner, Validator(p.plan), References(p.plan), tracker, screen, p.run_hash)
+def _session(p: Prepared, tracker: Tracker, screen: Screen, watch: Watch | None) -> Session:
+    validator, references = Validator(p.plan), References(p.plan)
+    return Session(p.folder, p.settings, p.learner, validator, references, tracker, screen, p.run_hash, watch)
 
 
 @contextmanager

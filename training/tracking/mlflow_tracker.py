@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .store import asking, connect, experiment_id
-from .tracker import FAILED, FINISHED, INTERRUPTED, TrackingError
+from .tracker import FAILED, FINISHED, GIVEN_UP, INTERRUPTED, TrackingError
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -20,7 +20,7 @@ SEND_S = 5.0
 BATCH, WAITING = 1000, 200_000
 """Most points of one message, as MLflow allows, and most that are kept while the store is away."""
 
-STATUS = {FINISHED: "FINISHED", INTERRUPTED: "KILLED", FAILED: "FAILED"}
+STATUS = {FINISHED: "FINISHED", INTERRUPTED: "KILLED", GIVEN_UP: "KILLED", FAILED: "FAILED"}
 LONGEST_PARAMETER = 6000
 SYSTEM_S = 10.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-INTERRUPTED, FAILED, FINISHED = "interrupted", "failed", "finished"
+INTERRUPTED, FAILED, FINISHED, GIVEN_UP = "interrupted", "failed", "finished", "given up"
 """How a run ends."""
 
 

@@ -1,0 +1,1 @@
+"""Search for settings of the training: Optuna proposes, short runs answer."""
