@@ -52,6 +52,7 @@ class ArrayCoder:
             c.import_price_now_usd_per_kwh[:, tariff], cheapest, cheapest_at * snapshot.step_h,
             c.export_price_now_usd_per_kwh[:, tariff], best, last, s.import_limit_kw.now()[:, site] - load, load,
             s.peak_kw[:, site] - load, full, s.demand_rate_usd_per_kw[:, site], p.override * one,
+            s.typical_peak_kw[:, site] - load,
         )  # fmt: skip
         return self._stack([o.where(here, value * one, one * 0) for value in values])
 

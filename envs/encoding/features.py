@@ -32,6 +32,7 @@ def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda fu
         soc, known, target, need_h, left_h, top_kw, export_kw, capacity_kwh, charge_limit, reserve, min_soc,
         max_charge_kw, slots, slots_needed, slots_left, price_now, cheapest, cheapest_h, export_now, best_export,
         last_kw, site_room_kw, site_load_kw, peak_room_kw, site_cars_kw, demand_rate, override,
+        typical_room_kw,
     ):  # fmt: skip
         """All features of a port, in the order of `PORT_FIELDS`; the caller writes zeros for empty ports."""
         need = clip(target - soc, zero, one)
@@ -66,6 +67,8 @@ def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda fu
             clip(site_load_kw * per_kw, -two, two),
             where(demand_rate > zero, clip(peak_room_kw * per_site_kw, -two, two), one),
             where(override > zero, one, zero),
+            clip(max_charge_kw * per_power, zero, five),
+            where(typical_room_kw == typical_room_kw, clip(typical_room_kw * per_site_kw, -two, two), one),
         )
 
     return port_features

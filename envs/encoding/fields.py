@@ -67,6 +67,14 @@ PORT_FIELDS = (
         2,
     ),
     Field("override", "flag", "1: the driver overrides", 0, 1),
+    Field("max_charge_kw", "kW", "full set-point, / 20", 0, 5),
+    Field(
+        "typical_room",
+        "1",
+        "typical least peak of other days minus net load, / full set-points of the site's cars; 1 where none is known",
+        -2,
+        2,
+    ),
 )
 
 CONTEXT_FIELDS = (

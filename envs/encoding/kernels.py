@@ -82,7 +82,7 @@ def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, hori
                 desk.cheapest_at[q, tariff, at] * step_h, context.export_price_now_usd_per_kwh[b, tariff],
                 desk.best[q, tariff, at], 0.0 if math.isnan(last) else last,
                 limit.values[limit.row[b], s, limit.start[b]] - load, load, sites.peak_kw[b, s] - load, site_cars[s],
-                sites.demand_rate_usd_per_kw[b, s], float(p.override[b, n]),
+                sites.demand_rate_usd_per_kw[b, s], float(p.override[b, n]), sites.typical_peak_kw[b, s] - load,
             )  # fmt: skip
             for i, value in enumerate(values):
                 out[b, n * width + i] = value

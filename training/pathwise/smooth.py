@@ -2,7 +2,9 @@
 
 A stepped charger rounds down, so its power has no slope; a paused one has none because of the minimum current and
 the fixed loss. Both stand still in training where they should learn. Forward, everything is as in the simulator;
-backward, a charger is continuous, and a pause leans on the slope that charging (or exporting) would have.
+backward, a charger is continuous, and a pause leans on the slope that charging (or exporting) would have. The fixed
+loss is shared out over the power (a secant, not the tangent): by the tangent alone every paused car would seem to gain
+from a trickle.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ PAUSE_KW = 1e-25
 
 SOME_KW = 5.0
 """Stands in where the battery has no power, since the formulas divide by it."""
+
+FULL_KW, LOAD_KW = 5.0, 1.5
+"""Powers at which a paused car is thought to charge and to export: the fixed loss is shared out over them."""
 
 
 class SmoothEngine(ArrayEngine):
@@ -66,17 +71,21 @@ def smooth_port(port: PortModel) -> PortModel:
         after, energy = port.charge(
             soc, torch.where(idle, SOME_KW, power), hours, capacity, taper, accept, efficiency, loss, stop
         )
-        push = torch.where(idle & (soc < stop), power - power.detach(), 0.0)
         after, energy = torch.where(idle, soc, after), torch.where(idle, 0.0, energy)
-        return after + push * efficiency * hours / capacity, energy + push * hours
+        slope, lost = power - power.detach(), loss / torch.where(idle, FULL_KW, power.detach())
+        push = torch.where(idle & (soc < stop), slope, 0.0)
+        less = torch.where(after.detach() > soc.detach(), slope * lost, 0.0) + push * lost
+        return after + (push * efficiency - less) * hours / capacity, energy + push * hours
 
     def discharge(
         soc: Tensor, power: Tensor, hours: float, capacity: Tensor, efficiency: Tensor, loss: Tensor, floor: float
     ) -> tuple[Tensor, Tensor]:
         idle = power <= PAUSE_KW
         after, energy = port.discharge(soc, torch.where(idle, SOME_KW, power), hours, capacity, efficiency, loss, floor)
-        push = torch.where(idle, power - power.detach(), 0.0)
         after, energy = torch.where(idle, soc, after), torch.where(idle, 0.0, energy)
-        return after - push * hours / (efficiency * capacity), energy + push * hours
+        slope, lost = power - power.detach(), loss / torch.where(idle, LOAD_KW, power.detach())
+        push = torch.where(idle, slope, 0.0)
+        more = torch.where(after.detach() < soc.detach(), slope * lost, 0.0) + push * lost
+        return after - (push + more) * hours / (efficiency * capacity), energy + push * hours
 
     return port._replace(offered_power=offered_power, charge=charge, discharge=discharge)

@@ -89,12 +89,12 @@ class PathwiseTrainer:
         days = self._days.integers(rollout.bank.n_days, size=s.worlds)
         noise = Noise(s.noise * (1.0 - self.done / s.updates), s.hold_steps)
         played = rollout.play(self.network, days, noise, self._noise)
-        loss = played.cost_usd.mean() / rollout.bank.first.n_ports
-        norm, rate = self._descend(loss), self._rate()
+        ports = rollout.bank.first.n_ports
+        norm, rate = self._descend(played.lesson_usd.mean() / ports), self._rate()
         self.done += 1
         return Update(
-            self.done, float(loss.detach()), _per_car(played, rollout.bank), norm, rate, noise.scale,
-            played.decided_share, time.process_time() - began,
+            self.done, float(played.cost_usd.detach().mean()) / ports, _per_car(played, rollout.bank), norm, rate,
+            noise.scale, played.decided_share, time.process_time() - began,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:

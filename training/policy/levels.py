@@ -9,13 +9,18 @@ from ...envs.encoding.fields import DAY_H
 from .columns import COLUMN
 from .pools import Groups
 
-LEVELS = 4
+LEVELS = 5
 """Figures of a site's level that the network sees: see `deadline_level`."""
+
+CAPS = 2
+"""Numbers by which the network sets a site's cap: see `cap_charging`."""
 
 LEAST_H = 0.25
 """A deadline that has passed counts as so many hours away."""
 
 LEAST_LEVEL, GREATEST_CAP = 0.02, 4.0
+
+ROOMS = ("peak_room", "typical_room", "site_headroom")
 
 
 def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
@@ -31,7 +36,8 @@ def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
         site: the site of each port.
 
     Returns:
-        (B, S, LEVELS): the level, the mean need, the room below the bill's peak, the room below the limit.
+        (B, S, LEVELS): the level, the mean need, the room below the bill's peak and below the typical one (1 where
+        the site pays for no peak), the room below the limit.
     """
     can = ports[..., COLUMN["can_charge_kw"]] * mask
     hours = torch.clamp(ports[..., COLUMN["hours_left"]], min=ports.new_tensor(LEAST_H / DAY_H))
@@ -52,28 +58,31 @@ def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
     full = torch.clamp(site.total(can), min=1e-6)
     level = full.new_zeros(full.shape).scatter_reduce(1, member, rate, "amax") / full
     need = site.total(due / hours) / full
-    rooms = [site.mean(ports[..., COLUMN[name], None], mask)[..., 0] for name in ("peak_room", "site_headroom")]
+    rooms = [site.mean(ports[..., COLUMN[name], None], mask)[..., 0] for name in ROOMS]
     return torch.stack([torch.clamp(level, 0.0, 2.0), torch.clamp(need, 0.0, 2.0), *rooms], -1)
 
 
 def cap_charging(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, levels: Tensor) -> Tensor:
     """Scale the charging of each site's cars down to the cap that the network has set.
 
-    The site's cars draw at most `exp(cap)` times their deadline level, never more than their full set-points: 0 is
-    the level itself, a large number no cap.
+    The site's cars draw at most the greatest of: `exp(cap[0])` times their deadline level; what the bill's peak so
+    far leaves, which costs no more; what a typical day's peak leaves, shifted by `cap[1]`. All are shares of full
+    set-points; a site that pays for no peak has room for all of them, so nothing is capped there.
 
     Args:
         wish: (B, N) in [0, 1].
         ports: (B, N, K) as encoded.
         mask: (B, N).
         site: the site of each port.
-        cap: (B, S).
+        cap: (B, S, CAPS).
         levels: (B, S, LEVELS) of `deadline_level`.
     """
     can = ports[..., COLUMN["can_charge_kw"]] * mask
-    wished = site.total(wish * can)
-    most = site.total(can) * torch.clamp(
-        torch.exp(torch.clamp(cap, max=GREATEST_CAP)) * (levels[..., 0] + LEAST_LEVEL), max=1.0
-    )
+    # Rooms are told relative to the full set-points of all cars of the site, the full ones included.
+    cars = site.total(ports[..., COLUMN["max_charge_kw"]] * mask)
+    wished, full = site.total(wish * can), site.total(can)
+    due = torch.exp(torch.clamp(cap[..., 0], max=GREATEST_CAP)) * (levels[..., 0] + LEAST_LEVEL) * full
+    typical = levels[..., 3] + torch.where(levels[..., 3] < 1.0, cap[..., 1], 0.0)
+    most = torch.maximum(due, torch.maximum(levels[..., 2], typical) * cars)
     scale = torch.clamp(most / torch.clamp(wished, min=1e-6), max=1.0)
     return wish * site.each(scale)

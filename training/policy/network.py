@@ -19,11 +19,14 @@ from .margins import MARGINS, margins
 from .meter import meter_export
 from .pools import Groups
 
-LEAST_LAXITY = 0.1
-"""Economic laxity (share of the steps left) below which a car begins to charge."""
+FIRST_LAXITY, SHARPNESS = 0.1, 20.0
+"""Economic laxity (share of the steps left) below which a car begins to charge, and how soon it is at full power."""
 
-FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAP = 5.0, 2.0, 3.0
-"""Fresh weights: of the economic laxity in the answer, a factor on the last layers, and the open site cap."""
+NOTHING_SAVED = 0.01
+"""Squashed saving below which waiting for a cheaper step saves nothing."""
+
+FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAPS = 2.5, 2.0, (0.3, 0.07)
+"""Fresh weights: of the rule in the answer, a factor on the last layers, and a site's caps."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,9 @@ class SetNetwork(nn.Module):
         pool = s.token + 1  # mean token, and the share of ports in use
         self.token = _layers(PORT_WIDTH + MARGINS, s.token, s.token)
         self.context = _layers(CONTEXT_WIDTH + pool, s.context, s.context)
-        self.head = nn.Sequential(nn.Linear(s.token + pool + s.context, s.head), nn.SiLU(), _answer(s.head, 0.0))
-        # Fresh, the policy charges in each car's cheapest steps, and lets no site cap bind.
-        self.level = nn.Sequential(nn.Linear(pool + s.context + LEVELS, s.head), nn.SiLU(), _answer(s.head, FIRST_CAP))
+        self.head = nn.Sequential(nn.Linear(s.token + pool + s.context, s.head), nn.SiLU(), _answer(s.head, (0.0,)))
+        # Fresh, the policy charges in each car's cheapest steps, below the level that its site needs.
+        self.level = nn.Sequential(nn.Linear(pool + s.context + LEVELS, s.head), nn.SiLU(), _answer(s.head, FIRST_CAPS))
         self.shortcut = nn.Parameter(torch.tensor(FIRST_SHORTCUT))
 
     def forward(self, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, feeder: Groups) -> Tensor:
@@ -82,16 +85,18 @@ class SetNetwork(nn.Module):
         levels = deadline_level(ports, mask, site)
         # What a site decides is the same for all its cars: their mean, so that no car stands for the others.
         shared = torch.cat([pooled, site.mean(around, mask), levels], -1)
-        cap = self.level(shared)[..., 0]
+        cap = self.level(shared)
         charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels)
         exporting = meter_export(torch.clamp(-answer, min=0.0), ports, mask, site)
         return (charging - exporting) * mask
 
 
 def cheapest_steps(ports: Tensor) -> Tensor:
-    """Positive where a car has to charge now to charge in its cheapest steps only (B, N): a rule to start from."""
+    """1 where this step is a car's cheapest or must be among its cheapest, else 0 (B, N): a rule to start from."""
     needs = ports[..., COLUMN["need"]] > 0
-    return torch.where(needs, torch.clamp(LEAST_LAXITY - ports[..., COLUMN["economic_laxity"]], -0.2, 1.0), 0.0)
+    short = SHARPNESS * (FIRST_LAXITY - ports[..., COLUMN["economic_laxity"]])
+    cheapest = 1.0 - ports[..., COLUMN["saving"]] / NOTHING_SAVED
+    return torch.where(needs, torch.clamp(torch.maximum(short, cheapest), 0.0, 1.0), 0.0)
 
 
 def _pool(tokens: Tensor, mask: Tensor, groups: Groups) -> Tensor:
@@ -102,10 +107,10 @@ def _layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs), nn.SiLU())
 
 
-def _answer(inputs: int, bias: float) -> nn.Linear:
-    """A last layer whose answers begin around `bias`."""
-    layer = nn.Linear(inputs, 1)
+def _answer(inputs: int, around: tuple[float, ...]) -> nn.Linear:
+    """A last layer whose answers begin `around` these."""
+    layer = nn.Linear(inputs, len(around))
     with torch.no_grad():
         layer.weight.mul_(FIRST_OUTPUT)
-        layer.bias.fill_(bias)
+        layer.bias.copy_(torch.tensor(around))
     return layer

@@ -10,7 +10,7 @@ from ebbflow.envs.physics.backends import port_model
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.world.bank import Bank, pack
 from ebbflow.envs.world.build import build_scenario, load_settings
-from ebbflow.training.pathwise.smooth import PAUSE_KW, SmoothSimulator, smooth_port
+from ebbflow.training.pathwise.smooth import FULL_KW, PAUSE_KW, SmoothSimulator, smooth_port
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_pause_leans_on_the_slope_of_charging_until_the_car_is_full() -> None:
     assert energy.tolist() == [0.0, 0.0]
     (soc_slope,) = torch.autograd.grad(after.sum(), power, retain_graph=True)
     (energy_slope,) = torch.autograd.grad(energy.sum(), power)
-    torch.testing.assert_close(soc_slope, torch.tensor([0.9 * 0.25 / 50.0, 0.0]))
+    torch.testing.assert_close(soc_slope, torch.tensor([(0.9 - 0.2 / FULL_KW) * 0.25 / 50.0, 0.0]))
     torch.testing.assert_close(energy_slope, torch.tensor([0.25, 0.0]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from ebbflow.envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, bounds
 from ebbflow.training.policy import SetNetwork
@@ -101,12 +102,21 @@ def test_the_deadline_level_is_the_steepest_of_all_deadlines() -> None:
 
 
 def test_a_cap_scales_the_charging_of_its_site_alone() -> None:
-    ports = cars(3, can_charge_kw=[0.5] * 3)
+    ports = cars(3, can_charge_kw=[0.5] * 3, max_charge_kw=[0.5] * 3)
     site, mask = Groups(torch.tensor([0, 0, 1]), 2), torch.ones(1, 3)
-    levels = torch.tensor([[[0.23, 0, 0, 0], [0.23, 0, 0, 0]]])
-    capped = cap_charging(torch.tensor([[1.0, 0.5, 1.0]]), ports, mask, site, torch.tensor([[0.0, 9.0]]), levels)
-    # A quarter of 20 kW for wishes of 15 kW; the other site's cap is open.
-    torch.testing.assert_close(capped, torch.tensor([[1 / 3, 1 / 6, 1.0]]))
+    wish, cap = torch.tensor([[1.0, 0.5, 1.0]]), torch.tensor([[[0.0, 0.05], [9.0, 0.0]]])
+
+    def capped(peak_room: float, typical_room: float) -> Tensor:
+        levels = torch.tensor([[[0.23, 0.0, peak_room, typical_room, 0.0], [0.23, 0.0, 0.0, 0.0, 0.0]]])
+        return cap_charging(wish, ports, mask, site, cap, levels)
+
+    # The level: a quarter of 20 kW for wishes of 15 kW; the other site's cap is open.
+    torch.testing.assert_close(capped(0.0, 0.0), torch.tensor([[1 / 3, 1 / 6, 1.0]]))
+    # Half of 20 kW are left below the peak so far, or (shifted by 0.05) below a typical day's.
+    torch.testing.assert_close(capped(0.5, 0.0), torch.tensor([[2 / 3, 1 / 3, 1.0]]))
+    torch.testing.assert_close(capped(0.0, 0.45), torch.tensor([[2 / 3, 1 / 3, 1.0]]))
+    # A site that pays for no peak tells a room of 1, whatever the shift.
+    torch.testing.assert_close(capped(1.0, 1.0), wish)
 
 
 def test_exports_meet_the_own_load_then_wait_then_go_to_the_grid() -> None:
