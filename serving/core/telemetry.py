@@ -9,6 +9,7 @@ import numpy as np
 from ..messages.request import DispatchRequest, Ports
 from ..messages.vocabulary import DecisionReason
 from .memory import PortMemory
+from .parameters import USABLE_KW
 from .settings import DefaultSettings, GateSettings
 
 Array = Any
@@ -17,6 +18,9 @@ MOVED_SOC = 1e-4
 """A reading that differs by less from the last one has not moved."""
 
 DAY_S = 86400
+
+TAPER_FACTOR, EARLY_H = 1.2, 1.0
+"""What a car without a said departure is given beside the time at full power: a fifth for its taper, and an hour."""
 
 
 class Readings(NamedTuple):
@@ -120,8 +124,17 @@ def _plug(
     return p.plugged >= 0, ~here | np.isnan(said) | (said <= gates.plugged_max_age_s)
 
 
-def _departures(ports: Ports, request: DispatchRequest, defaults: DefaultSettings) -> Ports:
+def _departures(p: Ports, request: DispatchRequest, defaults: DefaultSettings) -> Ports:
+    """Where no departure was said, the usual one, or sooner: as if the car had little more time than it needs.
+
+    So it is charged early: events and peaks are left alone, but no cheap night is waited for.
+    """
     start = request.cycle_start
     second = start.hour * 3600 + start.minute * 60 + start.second
     usual_s = (defaults.departure_local_hour * 3600 - second) % DAY_S or DAY_S
-    return ports._replace(departs_in_s=np.where(np.isnan(ports.departs_in_s), usual_s, ports.departs_in_s))
+    missing_kwh = np.where(np.isnan(p.soc), p.need_kwh, (p.target_soc - p.soc) * p.capacity_kwh)
+    accept_kw = np.where(np.isnan(p.battery_accept_kw), np.inf, p.battery_accept_kw)
+    battery_kw = np.minimum(p.charge_efficiency * p.max_charge_kw - p.fixed_loss_kw, accept_kw)
+    needed_h = TAPER_FACTOR * np.maximum(missing_kwh, 0.0) / np.maximum(battery_kw, USABLE_KW)
+    soon_s = np.minimum(usual_s, 3600.0 * (needed_h + EARLY_H))
+    return p._replace(departs_in_s=np.where(np.isnan(p.departs_in_s), soon_s, p.departs_in_s))
