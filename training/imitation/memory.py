@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ class Examples(NamedTuple):
     mask: Tensor  # (M, N)
     share: Tensor  # (M, N) the teacher's request as an action, in [-1, 1]
     weight: Tensor  # (M, N) 1 where the port can do anything and the teacher knew what; else 0
+    take_kw: Tensor  # (M, N) what an action of 1 stands for
+    give_kw: Tensor  # (M, N) and one of -1, positive
 
     def __len__(self) -> int:
         return len(self.ports)
@@ -54,3 +57,11 @@ class Memory:
         fleet = fleets[int(torch.multinomial(counts, 1, generator=rng))]
         examples = self._of[fleet]
         return fleet, examples.of(torch.randint(len(examples), (min(batch, len(examples)),), generator=rng))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The examples of each fleet."""
+        return {str(fleet): examples._asdict() for fleet, examples in self._of.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the examples of `state` in place of the own."""
+        self._of = {int(fleet): Examples(**columns) for fleet, columns in state.items()}

@@ -63,5 +63,6 @@ class Player:
             applied = self._project.project(snapshot, requested_power(snapshot, action, "numba")).applied_kw
             kept.append((*seen, take, give, np.array(applied)))
             simulator.step(applied)
-        ports, context, mask, *powers = (np.stack(column) for column in zip(*kept, strict=True))
-        return Played(Observation(ports, context, mask), *powers, np.asarray(simulator.state.accounts.sum(1)))
+        ports, context, mask, take, give, applied = (np.stack(column) for column in zip(*kept, strict=True))
+        cost_usd = np.asarray(simulator.state.accounts.sum(1))
+        return Played(Observation(ports, context, mask), take, give, applied, cost_usd)

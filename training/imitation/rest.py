@@ -76,7 +76,8 @@ class Rest:
         )
         left = moved.to_step > 0
         columns = {f.name: getattr(moved, f.name) for f in fields(moved)}
-        return PlanStays(**{name: None if column is None else column[left] for name, column in columns.items()})
+        kept: dict[str, Any] = {name: None if column is None else column[left] for name, column in columns.items()}
+        return PlanStays(**kept)
 
     def _events(self, state: WorldState, world: int, step: int) -> PlanEvents:
         e = self._whole.events

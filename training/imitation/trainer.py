@@ -6,30 +6,28 @@ learning`), from the first round on with the network's own play: fresh, it charg
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import huber_loss
 
 from ...envs.safety.projection import Reserve
 from ...envs.world.bank import Bank
 from ..policy.network import SetNetwork
 from .labels import Classroom, Question
+from .loss import LEAST_KW, as_action, distance
 from .memory import Examples, Memory
 from .play import Played, Player
 from .settings import ImitationSettings
 from .teachers import find_teacher
 
 Array = NDArray[Any]
-
-LEAST_KW = 1e-3
-"""A port that can take and give less has nothing to decide."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,42 @@ class ImitationTrainer:
         loss = float(np.mean([loss for loss, _ in fitted]))
         return Round(self.done, usd, len(examples), loss, fitted[-1][1], time.process_time() - began)
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next round depends on but the banks: tensors, numbers and words; copies."""
+        kept = {
+            "settings": asdict(self.settings),
+            "sizes": asdict(self.network.sizes),
+            "days_of_banks": [player.bank.n_days for player in self._players],
+            "done": self.done,
+            "network": self.network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "memory": self._memory.state_dict(),
+            "days": self._days.bit_generator.state,
+            "batches": self._batches.get_state(),
+        }
+        return copy.deepcopy(kept)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on exactly where `state` was taken: on the CPU to the same bits as without the pause.
+
+        Raises:
+            ValueError: the state is of other settings, other widths or other banks than this trainer's.
+        """
+        own = self.state_dict()
+        for name in ("settings", "sizes", "days_of_banks"):
+            if state.get(name) != own[name]:
+                raise ValueError(f"the state was taken with {name} {state.get(name)}; this trainer has {own[name]}")
+        state = copy.deepcopy(dict(state))
+        self.network.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._memory.load_state_dict(state["memory"])
+        self._days.bit_generator.state = state["days"]
+        self._batches.set_state(state["batches"].cpu())
+        self.done = int(state["done"])
+
     def _labelled(self, player: Player, days: Array, played: Played) -> Examples:
         """The teacher's answers on some steps of the played days."""
-        s, busy = self.settings, (np.maximum(played.take_kw, played.give_kw) > LEAST_KW).any(2)
+        s, busy = self.settings, np.any(np.maximum(played.take_kw, played.give_kw) > LEAST_KW, axis=2)
         steps = [self._some(np.flatnonzero(busy[:, world])) for world in range(s.worlds)]
         asked = [
             Question(player.bank.scenarios[day], played.setpoint_kw[:, world], tuple(steps[world].tolist()), s.teacher)
@@ -129,8 +160,13 @@ class ImitationTrainer:
         ]
         said = self._classroom.answer_all(asked)
         step, world = np.concatenate(steps), np.repeat(np.arange(s.worlds), [len(each) for each in steps])
-        share, weight = as_action(np.concatenate(said), played.take_kw[step, world], played.give_kw[step, world])
-        columns = (*(part[step, world] for part in played.seen), share, weight)
+        take, give = played.take_kw[step, world], played.give_kw[step, world]
+        columns = (
+            *(part[step, world] for part in played.seen),
+            *as_action(np.concatenate(said), take, give),
+            take,
+            give,
+        )
         return Examples(*(torch.from_numpy(np.asarray(column, np.float32)) for column in columns))
 
     def _some(self, steps: Array) -> Array:
@@ -142,12 +178,10 @@ class ImitationTrainer:
         fleet, drawn = self._memory.draw(s.batch, self._batches)
         examples, player = Examples(*(column.to(self._device) for column in drawn)), self._players[fleet]
         share = self.network(examples.ports, examples.context, examples.mask, player.site, player.feeder)
-        each = huber_loss(share, examples.share, reduction="none", delta=s.robust_share)
-        decided = torch.clamp(examples.weight.sum(), min=1.0)
-        loss = (each * examples.weight).sum() / decided / s.robust_share
+        far = distance(share, examples, player.site, player.feeder, s.robust_share)
+        loss = far.cars + s.site_weight * far.sites + s.feeder_weight * far.feeders
         self._descend(loss, self._rate(self.done + number / s.fits_per_round))
-        distance = ((share - examples.share).abs() * examples.weight).sum() / decided
-        return float(loss.detach()), float(distance.detach())
+        return float(loss.detach()), float(far.share.detach())
 
     def _rate(self, rounds: float) -> float:
         s = self.settings
@@ -165,21 +199,3 @@ class ImitationTrainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.step()
-
-
-def as_action(request_kw: Array, take_kw: Array, give_kw: Array) -> tuple[Array, Array]:
-    """A request as the action that asks for it, and the weight of each port in the loss.
-
-    Args:
-        request_kw: of each port, positive = charge; NaN: nothing is known.
-        take_kw: what an action of 1 stands for.
-        give_kw: what an action of -1 stands for, positive.
-
-    Returns:
-        The action in [-1, 1], of the shape given, and 1 where the port can do anything at all and the request is known.
-    """
-    asked = np.nan_to_num(request_kw)
-    most = np.where(asked > 0, take_kw, give_kw)
-    share = np.clip(asked / np.maximum(most, LEAST_KW), -1.0, 1.0)
-    decides = (np.maximum(take_kw, give_kw) > LEAST_KW) & ~np.isnan(request_kw)
-    return np.where(decides & (most > LEAST_KW), share, 0.0), decides.astype(float)
