@@ -6,7 +6,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PINS := pyproject.toml constraints.txt
-DEMO := $(BIN)/python -m ebbflow.agents.demo
+DEMO := $(BIN)/python -m ebbflow.training.demo
 PYTHON ?= python3.11 python3 python3.12 python3.13
 PYTEST_ARGS ?=
 
@@ -26,7 +26,7 @@ endef
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.sim ## a day of every preset under every rule, then an evaluation with MPC and the optimum: tables, report
+demo: $(VENV)/.train ## a day of every preset under every rule; trains a policy for minutes, evaluates and registers it
 	@$(DEMO)
 
 test: $(VENV)/.dev ## the fast tests
@@ -70,9 +70,16 @@ $(VENV)/.sim: $(VENV)/.created $(PINS)
 	$(call install,ebbflow with its simulator,-e ".[sim]")
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.created $(PINS)
+$(VENV)/.torch: $(VENV)/.created constraints.txt
 	$(call install,torch (large),torch)
-	$(call install,ebbflow with training and developer tools,-e ".[all$(comma)dev]")
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.torch $(PINS)
+	$(call install,ebbflow with its simulator and training,-e ".[train]")
 	@touch $(VENV)/.sim $@
+
+$(VENV)/.dev: $(VENV)/.torch $(PINS)
+	$(call install,ebbflow with training and developer tools,-e ".[all$(comma)dev]")
+	@touch $(VENV)/.sim $(VENV)/.train $@
 
 comma := ,

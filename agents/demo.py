@@ -1,9 +1,7 @@
-"""`make demo`: a day of every preset under every rule, then days of one beside MPC and the optimum, with a report."""
+"""The first part of `make demo`: a day of every preset under every rule."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,31 +10,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..configs.load import preset_names
 from .days import DayRequest, draw_days
-from .evaluation.command import evaluate_and_show
 from .plots import plot_day
 from .policy import Policy
 from .report import comparison_table, figures_by_policy, print_table
 from .run import RunResult, run_days
-from .simulation import Outputs, choose_policies, say
+from .simulation import choose_policies, say
 
-FOLDER = Path("runs/demo")
 DATE = "2026-07-15"
 """A Wednesday of summer, when tariffs are steep and the depot's transformer is hot."""
 
 PICTURED = ("uncontrolled", "cheapest_hours")
-EVALUATED, EVALUATED_DAYS = "home-california", 7
-NEXT = "ebbflow evaluate depot-workplace --policies cheapest_hours,mpc --out runs/depot --days 20"
 
 
-def main(folder: Path = FOLDER, presets: Sequence[str] = (), evaluated_days: int = EVALUATED_DAYS) -> int:
-    """Run the demo, by default on all presets; pictures and report go into `folder`. Returns the exit code.
-
-    Args:
-        folder: where to write.
-        presets: of which a day is simulated.
-        evaluated_days: how many days are evaluated.
-    """
-    console, began = Console(), time.perf_counter()
+def show_presets(console: Console, folder: Path, presets: Sequence[str] = ()) -> None:
+    """A day of the presets, by default of all, under every rule: a table, and pictures in `folder`."""
     names = list(presets) or preset_names("scenarios")
     policies = choose_policies((), True, seed=0)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -54,11 +41,6 @@ def main(folder: Path = FOLDER, presets: Sequence[str] = (), evaluated_days: int
         for run in results:
             if run.policy in PICTURED:
                 say(console, f"picture: {plot_day(run, folder / f'{name}-{run.policy}.png')}")
-    say(console, f"\n{evaluated_days} days of {EVALUATED} under every rule, MPC and the optimum:")
-    evaluate_and_show(Outputs(folder / "evaluation"), EVALUATED, None, days=evaluated_days)
-    say(console, f"The demo took {time.perf_counter() - began:.0f} s. Type next:")
-    say(console, f"  {NEXT}")
-    return 0
 
 
 def run_preset(name: str, policies: Sequence[Policy], tick: Callable[[str], None]) -> list[RunResult]:
@@ -69,7 +51,3 @@ def run_preset(name: str, policies: Sequence[Policy], tick: Callable[[str], None
         results.append(run_days(drawn.scenarios, policy, reserve=drawn.reserve, record=True))
         tick(f"{name}: {policy.name}")
     return results
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,6 +13,7 @@ from ...agents.days import DayRequest
 from ...agents.evaluation.store import FOLDER as TASKS
 from ...agents.policy import LEARNED
 from ...agents.report import print_table
+from ...agents.rules import RULES
 from ...configs.dump import to_json
 from ..tracking.mlflow_tracker import MlflowTracker
 from ..tracking.registry import model_name, register
@@ -20,6 +21,7 @@ from ..tracking.store import tracking_uri, ui_command
 from ..tracking.tracker import NoTracker, Tracker
 from ..weights import load_network
 from .folder import SETTINGS_FILE, VALIDATIONS_FILE, RunFolder
+from .references import MPC
 from .start import Prepared
 
 Say = Callable[[str], None]
@@ -134,7 +136,7 @@ def _evaluate(prepared: Prepared, days: int, tracker: Tracker, say: Say) -> None
     s, place = prepared.settings, prepared.folder.path / EVALUATION
     split = "clean" if prepared.scenario.behaviour.misreport == "off" else "misreport"
     say(f"evaluating it on {days} unseen days")
-    policies = ["cheapest_hours", "mpc", f"{LEARNED}={prepared.folder.path / BUNDLE}"]
+    policies = [*RULES, MPC, f"{LEARNED}={prepared.folder.path / BUNDLE}"]
     result = evaluate(
         s.scenario, policies, days=days, split=split, overrides=s.overrides, files=s.files, out=place, progress=True
     )
