@@ -177,3 +177,19 @@ def guarantee(
     from .studies.command import parse_rows, run_study, show
 
     show(run_study(parse_rows(rows), days, seed, workers, json_))
+
+
+def decide(
+    scenario: ScenarioArgument = "home-california",
+    policy: Annotated[
+        str, typer.Option("--policy", "-p", help="learned (from the registry), NAME=PATH of a bundle, or a rule.")
+    ] = "learned",
+    sizes: Annotated[str, typer.Option(help="Numbers of ports, separated by commas.")] = "25,1000,10000",
+    days: Annotated[int, typer.Option(min=1, help="Days decided in lock-step, by MPC too.")] = 20,
+    seed: SeedOption = 0,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure what a decision costs: live, without a compiler, and in lock-step against MPC."""
+    from .studies.decisions_command import bench_decide, parse_sizes
+
+    bench_decide(scenario, policy, parse_sizes(sizes), days, seed, json_)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ebbflow.envs.safety import Projector, Reason, Reserve, make_projector
+from ebbflow.envs.safety import Projector, Reason, Reserve, array_serve, make_projector, projection
+from ebbflow.envs.safety.projection import ExpectedLoad
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.snapshot import Snapshot
 from ebbflow.envs.world.scenario import Scenario
@@ -155,3 +156,19 @@ def test_torch_gradients_are_those_of_finite_differences(tight: float) -> None:
             checked += int((smooth & (slope != 0)).sum())
             sim.step(projector.project(snapshot, asked).applied_kw)
     assert checked > 20, "too few worlds in which the request or the SoC still matters"
+
+
+def test_many_worlds_are_served_rank_by_rank_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(array_serve, "FEW_WORLDS", 0)
+    compare(SHARED, Reserve(0.9, 0.0))
+
+
+def test_the_load_of_later_cars_is_computed_once_per_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot, expected, computed = simulator(SHARED, later_cars).snapshot(), ExpectedLoad(), []
+    monkeypatch.setattr(projection, "_expected_load", lambda table: computed.append(1) or np.zeros_like(table))
+    table = snapshot.sites.expected_arrivals_kwh
+    other = table.copy()
+    other[0, 0, 0, -1] += 1.0
+    for given in (table, table[:], table.copy(), other, other.copy(), table):
+        expected.of(dataclasses.replace(snapshot, sites=snapshot.sites._replace(expected_arrivals_kwh=given)))
+    assert len(computed) == 3
