@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -14,9 +14,11 @@ from ..envs.gym.fleet import resolve_backend
 from ..envs.gym.record import DayRecord, Recorder
 from ..envs.safety.projection import Projector, Reserve, make_projector
 from ..envs.simulator import DayLedger, Simulator
+from ..envs.snapshot import Snapshot
 from ..envs.world.bank import Bank, pack
 from ..envs.world.scenario import Scenario
 from .decide import Source, decide
+from .economy import Economy, Sent
 from .policy import Policy, is_raw
 from .rules import LeastLaxity
 from .rules.rule import Rule
@@ -69,6 +71,7 @@ def run_days(
     *,
     backend: str = "auto",
     reserve: Reserve | None = None,
+    economy: Economy | None = None,
     record: bool = False,
 ) -> RunResult:
     """Play all days side by side, one world each, from reset to settlement.
@@ -78,6 +81,7 @@ def run_days(
         policy: a raw reference runs without projection, anything else through `decide`.
         backend: `auto`, `numba` or `numpy`.
         reserve: what the projection keeps back for the unknown; None: its default.
+        economy: keeps commands few, as in live dispatch; None: a command costs nothing.
         record: keep the history of the first day.
 
     Raises:
@@ -88,7 +92,7 @@ def run_days(
     if backend not in BACKENDS:
         raise ValueError(f"back end is {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
     simulator = Simulator(bank, bank.n_days, backend=backend)
-    chooser = _Raw(policy) if is_raw(policy) else _Deciding(policy, make_projector(backend, reserve), bank)
+    chooser = _Raw(policy) if is_raw(policy) else _Deciding(policy, make_projector(backend, reserve), bank, economy)
     began = time.perf_counter()
     policy.reset()
     simulator.reset()
@@ -155,8 +159,9 @@ class _Raw:
 class _Deciding:
     """Through `decide`, counting how often the rules had to step in."""
 
-    def __init__(self, policy: Policy, projector: Projector, bank: Bank) -> None:
-        self.policy, self.projector = policy, projector
+    def __init__(self, policy: Policy, projector: Projector, bank: Bank, economy: Economy | None) -> None:
+        self.policy, self.projector, self.economy = policy, projector, economy
+        self.sent: Sent | None = None
         self.rules = policy if isinstance(policy, Rule) else LeastLaxity()
         self.starts_s = np.array([day.start.timestamp() for day in bank.scenarios])
         self.replaced, self.failure = 0, ""
@@ -164,7 +169,17 @@ class _Deciding:
     def choose(self, simulator: Simulator) -> _Choice:
         now_s = self.starts_s + np.asarray(simulator.state.step) * simulator.step_h * 3600.0
         snapshot = simulator.snapshot()
-        made = decide(snapshot, self.policy, self.rules, self.projector, now_s)
+        if self.economy is not None:
+            snapshot = self._with_ages(snapshot, now_s[:, None])
+        made = decide(snapshot, self.policy, self.rules, self.projector, now_s, economy=self.economy)
+        self.sent = self.sent and self.sent.after(made.applied_kw, now_s[:, None])
         self.replaced += int(((made.source == Source.RULES) & snapshot.ports.plugged).sum())
         self.failure = self.failure or made.failure
         return _Choice(made.requested_kw, made.applied_kw, made.reasons)
+
+    def _with_ages(self, snapshot: Snapshot, now_s: Array) -> Snapshot:
+        """The snapshot with the ages of the last set-points, which the simulator does not keep."""
+        last = snapshot.ports.last_setpoint_kw
+        self.sent = Sent(last.copy(), self.sent.changed_s if self.sent else np.zeros(last.shape))
+        age_s = np.where(np.isnan(last), 0.0, self.sent.age_s(now_s))
+        return replace(snapshot, ports=snapshot.ports._replace(setpoint_age_s=age_s.astype(last.dtype)))

@@ -80,7 +80,7 @@ class Attempt:
         if self.runner is None:
             raise LookupError("there is no policy")
         made = self.runner.ask(self.request, snapshot, max(self.until_s - time.perf_counter(), 0.0))
-        return Proposal(np.array(made.request_kw, float), np.array(made.unusual, bool))
+        return Proposal(np.array(made.request_kw, float), np.array(made.unusual, bool), made.note)
 
     def _judge(self, snapshot: Snapshot, proposal: Proposal) -> None:
         here = snapshot.ports.plugged[0]

@@ -65,6 +65,7 @@ class Record:
         unusual: cars outside the trained ranges; None with `policy_kw`.
         failure: why the policy's answer was not used, in words.
         timed_out: whether it was ended for being late.
+        note: what the policy told beside its answer.
         shadow: whether it was only asked in shadow, the breaker being open.
         requested_kw: what went into the projection, (N,).
         reasons: flags of `envs.safety.reasons.Reason`, (N,).
@@ -76,6 +77,7 @@ class Record:
     unusual: Array | None
     failure: str
     timed_out: bool
+    note: str
     shadow: bool
     requested_kw: Array
     reasons: Array
@@ -184,6 +186,8 @@ def _problems(gated: Gated, attempt: Attempt, memory: Memory, kit: Kit, ledger_u
         said.append(f"the policy's breaker is open: the rules decide, {memory.breaker.clean} clean cycles in shadow")
     if attempt.failure:
         said.append(f"policy {kit.runner.model.name if kit.runner else ''}: {attempt.failure}")
+    if attempt.proposal is not None and attempt.proposal.note:
+        said.append(attempt.proposal.note)
     if not ledger_up:
         said.append("the ledger cannot be written: the rules decide, nothing is exported")
     return tuple(said)
@@ -204,6 +208,7 @@ def _record(attempt: Attempt, made: Decisions, gated: Gated, memory: Memory, beg
         unusual=None if proposal is None else proposal.unusual,
         failure=attempt.failure,
         timed_out=attempt.timed_out,
+        note="" if proposal is None else proposal.note,
         shadow=memory.breaker.is_open,
         requested_kw=made.requested_kw[0],
         reasons=made.reasons[0],

@@ -28,6 +28,9 @@ class Kept(Protocol):
     @property
     def failure(self) -> str: ...
 
+    @property
+    def note(self) -> str: ...
+
 
 class Replayed:
     """A runner that says again what a record says."""
@@ -40,7 +43,7 @@ class Replayed:
         said, unusual = self._record.policy_kw, self._record.unusual
         if said is None:
             raise RecordedFailure(self._record.failure)
-        return Proposal(said, np.zeros(len(said), bool) if unusual is None else unusual)
+        return Proposal(said, np.zeros(len(said), bool) if unusual is None else unusual, self._record.note)
 
 
 def replay(

@@ -34,6 +34,7 @@ class Proposal(NamedTuple):
 
     request_kw: Array  # may hold NaN
     unusual: Array  # cars whose readings lie outside what the policy was trained on
+    note: str = ""  # what else should be told of it
 
 
 class Runner(Protocol):

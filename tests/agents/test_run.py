@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ebbflow.agents.days import DayRequest, draw_days
+from ebbflow.agents.economy import Economy
 from ebbflow.agents.policy import find_policy
 from ebbflow.agents.rules import RULES, CheapestHours, Uncontrolled
 from ebbflow.agents.rules.raw import DoNothing, Drain, raw_references
@@ -103,3 +104,20 @@ def test_neglect_ranks_last_on_every_preset(preset: str) -> None:
 
     served, neglected = [net_cost(name) for name in RULES], [net_cost(name) for name in references]
     assert max(served) < min(neglected)
+
+
+def test_the_economy_of_commands_saves_commands_and_nobody_is_late(world: MakeWorld) -> None:
+    swings = [0.1, 0.3] * 8
+    day = world([3, 3], [8, 8], price=swings)
+
+    class Nervous(CheapestHours):
+        """Cheapest hours, with another power every second hour."""
+
+        def act(self, snapshot: Any) -> Any:
+            wish = super().act(snapshot)
+            return np.where(wish > 0, wish - 0.2 * (int(snapshot.context.seconds_of_day[0]) // 3600 % 2), wish)
+
+    free, saved = (run_days(day, Nervous(), economy=economy) for economy in (None, Economy(0.5, 5400.0, 48)))
+    commands = [run.ledgers[0].tallies["commands"] for run in (free, saved)]
+    assert commands[1] < commands[0]
+    assert saved.ledgers[0].tallies["unserved_kwh"] == 0
