@@ -65,11 +65,15 @@ class Fallback(Rule):
 
 def export_value(snapshot: Snapshot) -> Any:
     """What a kWh exported now is paid, $/kWh `(B, N)`: export price and running events that pay for export."""
-    c, tariff = snapshot.context, snapshot.sites.tariff[snapshot.port_site]
-    e = c.events
+    tariff = snapshot.sites.tariff[snapshot.port_site]
+    return snapshot.context.export_price_now_usd_per_kwh[:, tariff] + export_rate(snapshot)[:, None]
+
+
+def export_rate(snapshot: Snapshot) -> Any:
+    """What the running events that pay for export pay at most, $/kWh `(B,)`; 0 without one."""
+    e = snapshot.context.events
     running = e.known & (e.start_step <= 0) & (e.end_step > 0) & e.pays_export
-    rate = np.where(running, e.rate_usd_per_kwh, 0.0).max(axis=1, initial=0.0)
-    return c.export_price_now_usd_per_kwh[:, tariff] + rate[:, None]
+    return np.where(running, e.rate_usd_per_kwh, 0.0).max(axis=1, initial=0.0)
 
 
 class _Tables:

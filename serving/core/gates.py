@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...agents.rules.fallback import export_value
+from ...agents.rules.fallback import export_rate, export_value
 from ...envs.snapshot import Snapshot
-from ..messages.request import DispatchRequest
+from ..messages.request import DispatchRequest, Ports
 from ..messages.to_snapshot import snapshot_of
 from ..messages.vocabulary import DecisionReason, Override
 from .controls import InForce
 from .memory import PortMemory
 from .parameters import make_room, own_draw_kw, tamed
-from .price_gate import check_prices
+from .price_gate import PriceCheck, check_prices
 from .settings import ServingSettings
-from .telemetry import judge_readings
+from .telemetry import Readings, judge_readings
 
 Array = Any
 
@@ -60,68 +60,67 @@ def pass_gates(
         settings: ages, shares and defaults.
         ledger_up: without a ledger nothing is exported: no evidence, no export.
     """
-    here = request.ports.plugged == 1
-    ports, sound = tamed(request.ports)
-    tame = replace(request, ports=ports)
+    columns, sound = tamed(request.ports)
+    tame = replace(request, ports=columns)
     readings = judge_readings(tame, memory, settings.gates, settings.defaults)
     prices = check_prices(replace(tame, ports=readings.ports), settings.gates, settings.defaults)
-    unseen = ~readings.plugged_known
-    reason = np.where(here & (readings.reason == AS_ASKED) & prices.gap, DecisionReason.PRICE_GAP, readings.reason)
-    released = (here & ~sound) | unseen | (orders.release & (here | unseen))
-    driver = (readings.ports.override > 0) & (readings.ports.override_for_s > 0) & ~orders.hold
-    rung = np.select(
-        [released, ~here, driver, reason != AS_ASKED, orders.rules_only],
-        [Rung.RELEASED, Rung.EMPTY, Rung.OVERRIDDEN, Rung.RULES, Rung.RULES],
-        int(Rung.POLICY),
-    )
-    chief = np.select(
-        [here & ~sound, unseen, orders.release & here, ~here, driver, rung == Rung.RULES],
-        [
-            DecisionReason.BAD_PARAMETERS, DecisionReason.NOT_PLUGGED_KNOWN, DecisionReason.OPERATOR_RELEASE,
-            DecisionReason.EMPTY, _driver_reason(readings.ports.override),
-            np.where(reason == AS_ASKED, DecisionReason.RULE, reason),
-        ],
-        AS_ASKED,
-    )  # fmt: skip
-    ports = readings.ports._replace(
-        plugged=np.where(rung >= Rung.RELEASED, (rung == Rung.OVERRIDDEN), here).astype(np.int8),
-        override=np.where(driver, readings.ports.override, 0).astype(np.int8),
-        last_setpoint_kw=memory.setpoint_kw,
-        last_setpoint_age_s=np.maximum(request.start_s - memory.changed_s, 0.0),
-        commands_today=memory.commands_today.astype(float),
-    )
+    rung, reason = _ladder(request, readings, sound, prices.gap, orders)
+    released = rung == Rung.RELEASED
+    ports = _for_controllers(readings.ports, rung, memory, request.start_s)
     usable = make_room(replace(tame, ports=ports, prices=prices.prices), own_draw_kw(request.ports), released)
     snapshot = snapshot_of(usable)
     may_export = readings.fresh & ~orders.no_export & ledger_up & (rung < Rung.RELEASED)
-    tariff = request.sites.tariff[request.ports.site]
     if settings.gates.export_must_pay:
-        may_export &= _pays(usable, snapshot, prices.export_known[tariff], prices.import_known[tariff])
-    return Gated(
-        usable, snapshot, rung.astype(np.int8), chief.astype(np.int8), may_export, _binding(request), readings.memory,
-        prices.problems,
-    )  # fmt: skip
+        may_export &= _pays(usable, snapshot, prices)
+    return Gated(usable, snapshot, rung, reason, may_export, _binding(request), readings.memory, prices.problems)
 
 
-def _driver_reason(override: Array) -> Array:
-    now = override == Override.CHARGE_NOW
-    return np.where(now, DecisionReason.DRIVER_CHARGE_NOW, DecisionReason.DRIVER_OPT_OUT)
+def _ladder(
+    request: DispatchRequest, readings: Readings, sound: Array, gap: Array, orders: InForce
+) -> tuple[Array, Array]:
+    """Each port's rung, and why it is not the policy's."""
+    here, unseen = request.ports.plugged == 1, ~readings.plugged_known
+    driver = (readings.ports.override > 0) & (readings.ports.override_for_s > 0) & ~orders.hold
+    told = np.where(here & (readings.reason == AS_ASKED) & gap, DecisionReason.PRICE_GAP, readings.reason)
+    now = readings.ports.override == Override.CHARGE_NOW
+    cases: list[tuple[Array, Any, Any]] = [
+        (here & ~sound, Rung.RELEASED, DecisionReason.BAD_PARAMETERS),
+        (unseen, Rung.RELEASED, DecisionReason.NOT_PLUGGED_KNOWN),
+        (here & orders.release, Rung.RELEASED, DecisionReason.OPERATOR_RELEASE),
+        (~here, Rung.EMPTY, DecisionReason.EMPTY),
+        (driver & now, Rung.OVERRIDDEN, DecisionReason.DRIVER_CHARGE_NOW),
+        (driver, Rung.OVERRIDDEN, DecisionReason.DRIVER_OPT_OUT),
+        (told != AS_ASKED, Rung.RULES, told),
+        (orders.rules_only, Rung.RULES, DecisionReason.RULE),
+    ]
+    conditions, rungs, reasons = (list(column) for column in zip(*cases, strict=True))
+    rung: Array = np.select(conditions, rungs, int(Rung.POLICY))
+    reason: Array = np.select(conditions, reasons, AS_ASKED)
+    return rung.astype(np.int8), reason.astype(np.int8)
 
 
-def _pays(request: DispatchRequest, snapshot: Snapshot, export_known: Array, import_known: Array) -> Array:
+def _for_controllers(ports: Ports, rung: Array, memory: PortMemory, start_s: float) -> Ports:
+    """The ports that a controller may see: those that somebody decides for, with what was last sent to them."""
+    steered = (rung != Rung.RELEASED) & (rung != Rung.EMPTY)
+    return ports._replace(
+        plugged=steered.astype(np.int8),
+        override=np.where(rung == Rung.OVERRIDDEN, ports.override, 0).astype(np.int8),
+        last_setpoint_kw=memory.setpoint_kw,
+        last_setpoint_age_s=np.maximum(start_s - memory.changed_s, 0.0),
+        commands_today=memory.commands_today.astype(float),
+    )
+
+
+def _pays(request: DispatchRequest, snapshot: Snapshot, prices: PriceCheck) -> Array:
     """Where a kWh given now is worth more than the wear: by price, by an event, or by what the site itself draws."""
     site = request.ports.site
-    own_load = (request.sites.net_load_kw[site] > 0.0) & import_known
     tariff = request.sites.tariff[site]
-    by_price = np.where(export_known | (_event_rate(snapshot) > 0.0), export_value(snapshot)[0], -np.inf)
+    priced = prices.export_known[tariff] | bool(export_rate(snapshot)[0] > 0.0)
+    by_price = np.where(priced, export_value(snapshot)[0], -np.inf)
+    own_load = (request.sites.net_load_kw[site] > 0.0) & prices.import_known[tariff]
     saved = np.where(own_load, snapshot.context.import_price_now_usd_per_kwh[0, tariff], -np.inf)
     wear = request.wear_usd_per_kwh / np.where(request.ports.plugged == 1, request.ports.discharge_efficiency, 1.0)
     return np.maximum(by_price, saved) > wear
-
-
-def _event_rate(snapshot: Snapshot) -> float:
-    e = snapshot.context.events
-    running = e.known & (e.start_step <= 0) & (e.end_step > 0) & e.pays_export
-    return float(np.where(running, e.rate_usd_per_kwh, 0.0).max(initial=0.0))
 
 
 def _binding(request: DispatchRequest) -> Array:

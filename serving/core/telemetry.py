@@ -17,6 +17,8 @@ Array = Any
 MOVED_SOC = 1e-4
 """A reading that differs by less from the last one has not moved."""
 
+CLOCK_ROUNDING_S = 1.0
+
 DAY_S = 86400
 
 TAPER_FACTOR, EARLY_H = 1.2, 1.0
@@ -42,47 +44,87 @@ def judge_readings(
     reading and the energy measured since. A SoC of some age is brought to now by the power measured since (evcc does
     the same).
     """
-    p, now_s = request.ports, request.start_s
-    here = p.plugged == 1
-    soc_age, power_age = (_age(age, gates.future_s) for age in (p.soc_age_s, p.power_age_s))
-    power_fresh = ~np.isnan(p.power_kw) & (power_age <= gates.power_max_age_s)
-    power_kw = np.where(power_fresh, p.power_kw, 0.0)
-    inside = (p.soc >= 0.0) & (p.soc <= 1.0)
-    recent = inside & (soc_age <= gates.soc_max_age_s)
-    memory = _reckoned(memory, p, np.where(here & power_fresh, power_kw, 0.0), request.interval_s)
+    p, here = request.ports, request.ports.plugged == 1
+    power = _power(p, gates)
+    memory = _reckoned(memory, p, np.where(here, power.kw, 0.0), request.interval_s)
+    soc = _soc(p, power, memory, request.start_s, gates)
+    need, unsaid = _need(p, memory, soc, defaults)
+    target = np.where(np.isnan(p.target_soc), defaults.target_soc, p.target_soc)
+    ports = p._replace(
+        soc=soc.now,
+        need_kwh=np.where(unsaid | soc.good, need, p.need_kwh),
+        target_soc=np.where(soc.good, target, np.nan),
+        power_kw=np.where(power.fresh, p.power_kw, np.nan),
+    )
+    known = (p.plugged >= 0) & (~here | _recently_seen(p, soc, power, gates))
+    return Readings(
+        _departures(ports, request, defaults), known, _reason(p, here, soc, unsaid), here & soc.good & power.fresh,
+        _with_readings(memory, here, soc, request.start_s),
+    )  # fmt: skip
+
+
+class _Power(NamedTuple):
+    kw: Array  # 0 where it cannot be trusted
+    age_s: Array
+    fresh: Array
+
+
+class _Soc(NamedTuple):
+    told: Array  # as it was sent, or remembered where that is newer
+    age_s: Array
+    now: Array  # NaN where it cannot be trusted
+    inside: Array
+    recent: Array
+    frozen: Array
+    moved: Array
+    good: Array
+
+
+def _power(p: Ports, gates: GateSettings) -> _Power:
+    age_s = _age(p.power_age_s, gates.future_s)
+    fresh = ~np.isnan(p.power_kw) & (age_s <= gates.power_max_age_s)
+    return _Power(np.where(fresh, p.power_kw, 0.0), age_s, fresh)
+
+
+def _soc(p: Ports, power: _Power, memory: PortMemory, now_s: float, gates: GateSettings) -> _Soc:
+    inside, age_s = (p.soc >= 0.0) & (p.soc <= 1.0), _age(p.soc_age_s, gates.future_s)
+    recent = inside & (age_s <= gates.soc_max_age_s)
     # A reading that was overtaken by a newer one comes late: the newer one counts.
-    overtaken = recent & (now_s - soc_age < memory.soc_s - 1.0)
+    overtaken = recent & (now_s - age_s < memory.soc_s - CLOCK_ROUNDING_S)
     soc = np.where(overtaken, memory.soc, p.soc)
-    soc_age = np.where(overtaken, np.maximum(now_s - memory.soc_s, 0.0), soc_age)
+    age_s = np.where(overtaken, np.maximum(now_s - memory.soc_s, 0.0), age_s)
     moved = recent & ~overtaken & ~(np.abs(soc - memory.soc) <= MOVED_SOC)
     frozen = recent & ~moved & (np.abs(memory.kwh_since) > gates.frozen_share * p.capacity_kwh)
     good = recent & ~frozen
+    # The power counts for the time since the reading where it was not measured long before it.
+    since_h = np.where(power.age_s <= age_s + CLOCK_ROUNDING_S, np.minimum(age_s, gates.soc_max_age_s), 0.0) / 3600.0
+    ahead = soc + _gained_kwh(p, power.kw) * since_h / p.capacity_kwh
+    now = np.where(good, np.clip(ahead, 0.0, 1.0), np.nan)
+    return _Soc(soc, age_s, now, inside, recent, frozen, moved, good)
+
+
+def _reason(p: Ports, here: Array, soc: _Soc, unsaid: Array) -> Array:
+    """Why a car is left to the rules."""
     told = ~np.isnan(p.soc)
-    reason = np.select(
-        [here & told & ~inside, here & told & ~recent, here & frozen],
-        [DecisionReason.BAD_SOC, DecisionReason.STALE_SOC, DecisionReason.FROZEN_SOC],
+    reason: Array = np.select(
+        [~here, told & ~soc.inside, told & ~soc.recent, soc.frozen, ~soc.good & unsaid, np.isnan(p.departs_in_s)],
+        [
+            DecisionReason.AS_ASKED, DecisionReason.BAD_SOC, DecisionReason.STALE_SOC, DecisionReason.FROZEN_SOC,
+            DecisionReason.NO_NEED, DecisionReason.NO_DEPARTURE,
+        ],
         int(DecisionReason.AS_ASKED),
-    )
-    ahead = _gained_kwh(p, power_kw) * np.minimum(soc_age, gates.soc_max_age_s) / 3600.0 / p.capacity_kwh
-    now_soc = np.where(good, np.clip(soc + np.where(power_age <= soc_age + 1.0, ahead, 0.0), 0.0, 1.0), np.nan)
-    need, needless = _need(p, memory, good, told, defaults)
-    reason = np.where(here & ~good & needless & (reason == 0), int(DecisionReason.NO_NEED), reason)
-    known, aged = _plug(p, here, told & inside, ~np.isnan(p.power_kw), soc_age, power_age, gates)
-    ports = p._replace(
-        soc=now_soc,
-        need_kwh=np.where(good, need, np.where(needless, need, p.need_kwh)),
-        target_soc=np.where(good & np.isnan(p.target_soc), defaults.target_soc, np.where(good, p.target_soc, np.nan)),
-        power_kw=np.where(power_fresh, p.power_kw, np.nan),
-    )
-    ports = _departures(ports, request, defaults)
-    reason = np.where(here & (reason == 0) & np.isnan(p.departs_in_s), int(DecisionReason.NO_DEPARTURE), reason)
-    keep = here & good & moved
-    memory = memory._replace(
-        soc=np.where(keep, soc, memory.soc),
-        soc_s=np.where(keep, now_s - soc_age, memory.soc_s),
+    )  # fmt: skip
+    return reason.astype(np.int8)
+
+
+def _with_readings(memory: PortMemory, here: Array, soc: _Soc, now_s: float) -> PortMemory:
+    """The memory with the readings of SoC that are good and new."""
+    keep = here & soc.good & soc.moved
+    return memory._replace(
+        soc=np.where(keep, soc.told, memory.soc),
+        soc_s=np.where(keep, now_s - soc.age_s, memory.soc_s),
         kwh_since=np.where(keep, 0.0, memory.kwh_since),
     )
-    return Readings(ports, known & aged, reason.astype(np.int8), here & good & power_fresh, memory)
 
 
 def _age(age_s: Array, future_s: float) -> Array:
@@ -103,25 +145,28 @@ def _reckoned(memory: PortMemory, p: Ports, power_kw: Array, interval_s: int) ->
     return memory._replace(kwh_since=memory.kwh_since + np.nan_to_num(gained, posinf=0.0, neginf=0.0))
 
 
-def _need(p: Ports, memory: PortMemory, good: Array, told: Array, defaults: DefaultSettings) -> tuple[Array, Array]:
-    """kWh to the target for cars whose SoC is not used, and where the message's own need cannot be taken."""
+def _need(p: Ports, memory: PortMemory, soc: _Soc, defaults: DefaultSettings) -> tuple[Array, Array]:
+    """kWh to the target, and where the message's own need does not count.
+
+    A SoC that was sent and cannot be used makes a need that was sent with it doubtful too, unless no good SoC is known.
+    """
     target = np.where(np.isnan(p.target_soc), defaults.target_soc, p.target_soc)
-    last = np.clip(np.nan_to_num(memory.soc) + memory.kwh_since / p.capacity_kwh, 0.0, 1.0)
     said, never = ~np.isnan(p.need_kwh), np.isnan(memory.soc)
-    missing = np.where(never & said, p.need_kwh, (target - np.where(never, 0.0, last)) * p.capacity_kwh)
-    # With a good SoC the need follows from it; a said one is not looked at, but has to be a number.
-    from_soc = (target - np.nan_to_num(p.soc)) * p.capacity_kwh
-    return np.where(good, np.where(said, p.need_kwh, from_soc), missing), ~said | (told & ~good)
+    last = np.clip(np.nan_to_num(memory.soc) + memory.kwh_since / p.capacity_kwh, 0.0, 1.0)
+    reckoned = np.where(never & said, p.need_kwh, (target - np.where(never, 0.0, last)) * p.capacity_kwh)
+    by_soc = np.where(said, p.need_kwh, (target - np.nan_to_num(soc.now)) * p.capacity_kwh)
+    return np.where(soc.good, by_soc, reckoned), ~said | (~np.isnan(p.soc) & ~soc.good)
 
 
-def _plug(
-    p: Ports, here: Array, soc_told: Array, power_told: Array, soc_age: Array, power_age: Array, gates: GateSettings
-) -> tuple[Array, Array]:
-    """Whether a port's plug state is known, and known recently enough."""
-    youngest = np.fmin(np.where(soc_told, soc_age, np.nan), np.where(power_told, power_age, np.nan))
+def _recently_seen(p: Ports, soc: _Soc, power: _Power, gates: GateSettings) -> Array:
+    """Whether the plug state was told recently enough; where its age is not said, that of the youngest reading counts.
+
+    A sender who gives no age at all says how it is now.
+    """
+    soc_age = np.where(soc.inside, soc.age_s, np.nan)
+    youngest = np.fmin(soc_age, np.where(np.isnan(p.power_kw), np.nan, power.age_s))
     said = np.where(np.isnan(p.plugged_age_s), youngest, _age(p.plugged_age_s, gates.future_s))
-    # A sender who gives no age at all says how it is now.
-    return p.plugged >= 0, ~here | np.isnan(said) | (said <= gates.plugged_max_age_s)
+    return np.isnan(said) | (said <= gates.plugged_max_age_s)
 
 
 def _departures(p: Ports, request: DispatchRequest, defaults: DefaultSettings) -> Ports:

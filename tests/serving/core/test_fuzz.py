@@ -42,7 +42,7 @@ def run_cycles(seed: int, cycles: int, ports: int) -> int:
     return checked
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_fuzzed_cycles_get_safe_answers_that_replay_to_the_byte(seed: int) -> None:
     assert run_cycles(seed, cycles=40, ports=40) == 1600
 

@@ -32,10 +32,10 @@ class Swings(CheapestHours):
 
 
 CASES = [
-    (scenario, policy, on)
-    for scenario in ("home-california", "depot-workplace")
-    for policy in (Fallback, Swings)
-    for on in (False, True)
+    ("home-california", Swings, False),
+    ("home-california", Swings, True),
+    ("depot-workplace", Swings, True),
+    ("depot-workplace", Fallback, False),
 ]
 
 
