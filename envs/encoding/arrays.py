@@ -60,7 +60,10 @@ class ArrayCoder:
         if self._torch:
             torch = self._lib.torch
             return torch.stack(columns, -1).to(torch.float32)
-        return np.stack(columns, -1).astype(np.float32)
+        stacked = np.empty((*columns[0].shape, len(columns)), np.float32)
+        for at, column in enumerate(columns):
+            stacked[..., at] = column
+        return stacked
 
     def _on_sites(self, snapshot: Snapshot, values: Any) -> Any:
         """Sum of a port column by site (B, S)."""
@@ -113,9 +116,10 @@ class ArrayCoder:
             (c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh),
             (c.export_price_usd_per_kwh, c.export_price_now_usd_per_kwh),
         ):
-            window = outlook.window(horizon)
-            hours = [min(i * per_hour, horizon - 1) for i in range(OUTLOOK_HOURS)]
-            columns += [_squash(o, (window[:, :, h] if h else now).mean(1), PRICE_SCALE) for h in hours]
+            price = outlook.window(horizon).mean(1)
+            price[:, 0] = now.mean(1)
+            price = _squash(o, price, PRICE_SCALE)
+            columns += [price[:, min(i * per_hour, horizon - 1)] for i in range(OUTLOOK_HOURS)]
         return self._stack([column * one for column in columns])
 
     def _event_columns(self, snapshot: Snapshot, one: Any) -> list[Any]:

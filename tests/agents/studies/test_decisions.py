@@ -17,7 +17,7 @@ def test_the_bench_writes_what_it_measured(tmp_path: Path, capsys: pytest.Captur
     report = json.loads(target.read_text())
     assert [row["ports"] for row in report["live"]] == [2, 5]
     for row in report["live"]:
-        assert 0 < row["cpu_ms_p50"]
+        assert row["cpu_ms_p50"] > 0
         assert 0 < row["policy_ms_p50"] + row["projection_ms_p50"] <= 2 * row["total_ms_p99"]
     cost_us = report["lock_step_cpu_us_per_fleet"]
     assert report["mpc_over_policy"] == cost_us["mpc"] / cost_us["cheapest_hours"]
