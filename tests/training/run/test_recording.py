@@ -1,0 +1,94 @@
+"""What a run leaves in MLflow, whole, interrupted and gone on with."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from ebbflow.configs.cli import main as ebbflow
+from ebbflow.training.pathwise import PathwiseTrainer
+from ebbflow.training.run.folder import RunFolder
+from ebbflow.training.run.recording import Recording, recording_of
+from ebbflow.training.run.work import train_and_tell
+from ebbflow.training.tracking.store import tracking_uri
+
+from .conftest import small_settings
+
+
+def test_an_interrupted_run_is_one_run_in_mlflow_with_every_point_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    update = PathwiseTrainer.update
+
+    def stopping(trainer: PathwiseTrainer) -> Any:
+        made = update(trainer)
+        if made.number == 2:
+            signal.raise_signal(signal.SIGINT)
+        return made
+
+    uri, out = tracking_uri(None), Path("run")
+    with monkeypatch.context() as patch:
+        patch.setattr(PathwiseTrainer, "update", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train_and_tell(small_settings(), Recording(uri, bundle=False), out)
+    client, run_id = MlflowClient(uri), RunFolder(out).state()["run_id"]
+    broken = client.get_run(run_id)
+    assert (broken.info.status, broken.data.tags["ended"]) == ("KILLED", "interrupted")
+    train_and_tell(None, None, out)
+    run = client.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert len(client.search_runs([run.info.experiment_id])) == 1
+    assert [point.step for point in client.get_metric_history(run_id, "train/usd_per_car_day")] == [1, 2, 3, 4]
+    accounts = [client.get_metric_history(run_id, f"train/{name}")[-1].value for name in ACCOUNTS]
+    assert sum(accounts) == pytest.approx(
+        client.get_metric_history(run_id, "train/usd_per_car_day")[-1].value, abs=1e-4
+    )
+    assert {point.step for point in client.get_metric_history(run_id, "validation/captured_percent")} == {0, 2, 4}
+    told = run.data.params | run.data.tags
+    for name in ("config_hash", "training.learning_rate", "seed", "command", "version.torch", "resolved", "scenario"):
+        assert told[name]
+    assert {file.path for file in client.list_artifacts(run_id)} >= {"settings.toml", "validations.json"}
+
+
+ACCOUNTS = (
+    "energy_import_usd", "export_revenue_usd", "demand_charge_usd", "fixed_usd", "programme_usd", "wear_usd",
+    "unserved_usd", "early_leave_usd", "overload_usd", "carbon_usd", "end_value_usd",
+)  # fmt: skip
+
+
+def test_a_server_that_is_not_there_is_told_of_before_anything_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ebbflow(["train", "home-texas", "--updates", "1", "--tracking", "http://127.0.0.1:9"]) == 2
+    assert "http://127.0.0.1:9 cannot be used" in capsys.readouterr().err
+    assert not list(Path("runs").glob("train/*"))
+
+
+def test_a_server_that_goes_away_costs_the_record_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise ConnectionResetError("gone away")
+
+    update = PathwiseTrainer.update
+
+    def cutting(trainer: PathwiseTrainer) -> Any:
+        monkeypatch.setattr(MlflowClient, "log_batch", gone)
+        return update(trainer)
+
+    monkeypatch.setattr(PathwiseTrainer, "update", cutting)
+    train_and_tell(small_settings(), Recording(tracking_uri(None), bundle=False), Path("run"))
+    shown = capsys.readouterr().err
+    assert "gone away" in shown
+    assert "what it lacks is in run" in shown
+    assert RunFolder(Path("run")).state()["status"] == "finished"
+
+
+def test_what_is_recorded_by_default() -> None:
+    assert recording_of("home-texas", "none") == Recording(None)
+    usual = recording_of("home-texas")
+    assert (usual.model, usual.bundle) == ("ebbflow-home-texas", True)
+    assert recording_of("home-texas", register=False).model == ""
+    assert recording_of("home-texas", bundle=False).model == ""
+    with pytest.raises(ValueError, match="--register needs"):
+        recording_of("home-texas", bundle=False, register=True)
