@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...envs.safety.projection import Reserve
 from ...envs.world.bank import Bank
 from ..policy.network import SetNetwork
+from ..reserves import Reserves, one_each
 from .labels import Classroom, Question
 from .loss import LEAST_KW, as_action, distance
 from .memory import Examples, Memory
@@ -51,7 +51,7 @@ class ImitationTrainer:
         banks: packed days, one bank per fleet; every round plays days of one, drawn evenly.
         settings: see `ImitationSettings`.
         network: to go on with; None: a fresh one.
-        reserve: what the projection keeps back.
+        reserve: what the projection keeps back; one for all banks, or one for each.
         device: where the network is computed.
 
     Raises:
@@ -64,7 +64,7 @@ class ImitationTrainer:
         settings: ImitationSettings | None = None,
         *,
         network: SetNetwork | None = None,
-        reserve: Reserve | None = None,
+        reserve: Reserves = None,
         device: str = "cpu",
     ) -> None:
         if not banks:
@@ -76,7 +76,10 @@ class ImitationTrainer:
                 torch.manual_seed(s.seed)
                 network = SetNetwork()
         self.network, self._device = network.to(device), device
-        self._players = [Player(bank, s.worlds, reserve, device) for bank in banks]
+        self._players = [
+            Player(bank, s.worlds, kept_back, device)
+            for bank, kept_back in zip(banks, one_each(reserve, len(banks)), strict=True)
+        ]
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
         self._days, self._batches = np.random.default_rng(s.seed), torch.Generator().manual_seed(s.seed)
         self._memory, self._classroom = Memory(s.memory), Classroom(s.workers)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...envs.safety.projection import Reserve
 from ...envs.world.bank import Bank
 from ..pathwise import PathwiseSettings, PathwiseTrainer
 from ..policy import SetNetwork
+from ..reserves import Reserves
 from ..run.learners import After, PathwiseLearner, Tick
 from .settings import ImitationSettings
 from .trainer import ImitationTrainer, Round
@@ -72,7 +72,7 @@ class WarmStartLearner:
         settings: of both parts.
         banks: packed days, one bank per fleet.
         network: to begin with; None: a fresh one.
-        reserve: what the projection keeps back.
+        reserve: what the projection keeps back; one for all banks, or one for each.
         device: where torch computes.
     """
 
@@ -82,7 +82,7 @@ class WarmStartLearner:
         banks: Sequence[Bank],
         *,
         network: SetNetwork | None = None,
-        reserve: Reserve | None = None,
+        reserve: Reserves = None,
         device: str = "cpu",
     ) -> None:
         self.settings = settings

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from ...envs.ledger import Account
-from ...envs.safety.projection import Reserve
 from ...envs.world.bank import Bank
 from ..policy.network import SetNetwork
+from ..reserves import Reserves, one_each
 from .rollout import Day, Noise, Rollout
 from .settings import PathwiseSettings
 
@@ -41,7 +41,7 @@ class PathwiseTrainer:
         banks: packed days, one bank per fleet; every update plays days of one, drawn evenly.
         settings: see `PathwiseSettings`.
         network: to go on with; None: a fresh one.
-        reserve: what the projection keeps back.
+        reserve: what the projection keeps back; one for all banks, or one for each.
         device: where network and ledger are computed.
 
     Raises:
@@ -54,7 +54,7 @@ class PathwiseTrainer:
         settings: PathwiseSettings | None = None,
         *,
         network: SetNetwork | None = None,
-        reserve: Reserve | None = None,
+        reserve: Reserves = None,
         device: str = "cpu",
     ) -> None:
         if not banks:
@@ -66,8 +66,8 @@ class PathwiseTrainer:
                 network = SetNetwork()
         self.network = network.to(device)
         self._rollouts = [
-            Rollout(bank, s.worlds, reserve=reserve, device=device, through_observation=s.through_observation)
-            for bank in banks
+            Rollout(bank, s.worlds, reserve=kept_back, device=device, through_observation=s.through_observation)
+            for bank, kept_back in zip(banks, one_each(reserve, len(banks)), strict=True)
         ]
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
         self._days, self._noise = np.random.default_rng(s.seed), torch.Generator().manual_seed(s.seed)

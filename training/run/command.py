@@ -53,6 +53,20 @@ ValidationSetOption = Annotated[
 TrainDaysOption = Annotated[
     int | None, typer.Option(min=1, help="Distinct days trained on; 2048 by default.", rich_help_panel=BUDGET)
 ]
+FleetsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Fleets of all sizes and kinds to train on beside the scenario; none by default.",
+        rich_help_panel=BUDGET, show_default=False,
+    ),
+]  # fmt: skip
+SpecialistOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--specialist/--general", help="Those fleets are like the scenario, mostly; or like any; any by default.",
+        rich_help_panel=BUDGET, show_default=False,
+    ),
+]  # fmt: skip
 ValidationDaysOption = Annotated[
     int | None,
     typer.Option(min=2, help="Days on which the best network is chosen; 64 by default.", rich_help_panel=BUDGET),
@@ -107,6 +121,8 @@ def train(
     seed: SeedOption = None,
     set_: SettingOption = None,
     train_days: TrainDaysOption = None,
+    fleets: FleetsOption = None,
+    specialist: SpecialistOption = None,
     validation_days: ValidationDaysOption = None,
     validation_set: ValidationSetOption = None,
     start: StartOption = None,
@@ -136,6 +152,7 @@ def train(
     }  # fmt: skip
     asked: dict[str, Any] = {
         "algorithm": algorithm, "minutes": minutes, "updates": updates, "seed": seed, "train_days": train_days,
+        "fleets": fleets, "specialist": specialist,
         "validation_days": validation_days, "validation_overrides": tuple(validation_set or ()), "device": device,
         "start": None if start is None else str(start), "checkpoint_s": checkpoint_seconds,
     }  # fmt: skip

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...agents.days import SAVED, DayRequest, DrawnDays, Track, draw_days
 from ...agents.evaluation.plan import Plan, make_plan
+from ...envs.safety.projection import Reserve
+from ...envs.world.bank import Bank, pack
 from .settings import RunSettings
+
+if TYPE_CHECKING:
+    from ..distribution import Fleet
 
 VALIDATION_SEED = 0
 """Every run of a scenario is judged on the same validation days, whatever its own seed."""
+
+FLEET_DAYS = 64
+"""Of each drawn fleet; their variety is that of the fleets."""
+
+TIME_GRID = ("interval_minutes", "days", "lookahead_hours")
 
 REFERENCES = ("mpc",)
 """Beside charging at once and the optimum, which are always there."""
@@ -25,6 +37,48 @@ def training_days(settings: RunSettings, track: Track = iter) -> DrawnDays:
     if settings.scenario.endswith(SAVED):
         raise ValueError(f"{settings.scenario} is one saved day; name a preset or a settings file to train on")
     return draw_days(replace(_request(settings), seed=settings.seed, days=settings.train_days, split="train"), track)
+
+
+class TrainingBanks(NamedTuple):
+    """Fleets to train on, the scenario's own first."""
+
+    banks: tuple[Bank, ...]
+    reserves: tuple[Reserve | None, ...]  # what the projection keeps back on each
+
+
+TrackFleets = Callable[[Iterable["Fleet"]], Iterable["Fleet"]]
+
+
+def training_banks(settings: RunSettings, days: DrawnDays, track: TrackFleets = iter) -> TrainingBanks:
+    """The days packed, and so many fleets beside them as the run wants.
+
+    Args:
+        settings: of the run.
+        days: of `training_days`.
+        track: may wrap the fleets to show progress.
+
+    Raises:
+        ValueError: fleets beside real data, of which there are no others.
+    """
+    own = pack(days.scenarios, "float32")
+    if not settings.fleets:
+        return TrainingBanks((own,), (days.reserve,))
+    if settings.files:
+        raise ValueError(f"fleets is {settings.fleets}, but drawn fleets have no real data; leave the files out")
+    from ..distribution import Distribution, drawn_fleets, specialist
+
+    alike = settings.specialist
+    drawn = drawn_fleets(
+        specialist(settings.scenario, settings.overrides) if alike else Distribution(overrides=_common(settings)),
+        seed=settings.seed, fleets=settings.fleets, days=FLEET_DAYS,
+    )  # fmt: skip
+    fleets = tuple(track(drawn))
+    return TrainingBanks((own, *(fleet.bank for fleet in fleets)), (days.reserve, *(fleet.reserve for fleet in fleets)))
+
+
+def _common(settings: RunSettings) -> tuple[str, ...]:
+    """Of the scenario's overrides, those of the time grid: all others may not fit other presets."""
+    return tuple(text for text in settings.overrides if text.split("=")[0].strip() in TIME_GRID)
 
 
 def validation_plan(settings: RunSettings) -> Plan:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ...agents.days import DrawnDays
 from ...agents.policy import Policy
 from ...configs.load import unknown_name
+from .days import TrackFleets, TrainingBanks, training_banks
 from .settings import PATHWISE, RunSettings, algorithm_of, load_training
+
+if TYPE_CHECKING:
+    from ...envs.world.bank import Bank
+    from ..pathwise import PathwiseSettings
 
 
 class Tick(NamedTuple):
@@ -64,8 +69,13 @@ PROBED = 3
 """Updates that are timed to turn minutes into updates."""
 
 
-def make_learner(settings: RunSettings, days: DrawnDays) -> Make:
+def make_learner(settings: RunSettings, days: DrawnDays, track: TrackFleets = iter) -> Make:
     """The maker of a run's learner.
+
+    Args:
+        settings: of the run.
+        days: to train on.
+        track: may wrap the fleets that are drawn beside them, to show progress.
 
     Raises:
         ValueError: an unknown algorithm or setting.
@@ -73,7 +83,7 @@ def make_learner(settings: RunSettings, days: DrawnDays) -> Make:
     name = algorithm_of(settings.algorithm)
     if name not in LEARNERS:
         raise ValueError(unknown_name("algorithm", name, LEARNERS))
-    return LEARNERS[name](settings, days)
+    return LEARNERS[name](settings, days, track)
 
 
 def updates_in(minutes: float, make: Make) -> int:
@@ -84,44 +94,43 @@ def updates_in(minutes: float, make: Make) -> int:
     return max(1, round(60.0 * minutes / statistics.median(seconds[1:])))
 
 
-def _pathwise(settings: RunSettings, days: DrawnDays) -> Make:
+def _pathwise(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
     from ..pathwise import PathwiseSettings, PathwiseTrainer
 
-    return network_maker(
-        settings,
-        days,
-        PathwiseSettings,
-        lambda told, bank, **how: PathwiseLearner(PathwiseTrainer([bank], told, **how)),
-    )
+    def build(told: PathwiseSettings, banks: Sequence[Bank], **how: Any) -> Learner:
+        return PathwiseLearner(PathwiseTrainer(banks, told, **how))
+
+    return _network_maker(settings, training_banks(settings, days, track), PathwiseSettings, build)
 
 
-def network_maker(settings: RunSettings, days: DrawnDays, kind: type[Any], build: Callable[..., Learner]) -> Make:
+def _warm_start(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
+    from ..imitation.warm_start import WarmStartLearner, WarmStartSettings
+
+    return _network_maker(settings, training_banks(settings, days, track), WarmStartSettings, WarmStartLearner)
+
+
+def _network_maker(settings: RunSettings, given: TrainingBanks, kind: type[Any], build: Callable[..., Learner]) -> Make:
     """The maker of a learner that begins with a set network.
 
     Args:
         settings: of the run.
-        days: to train on.
+        given: to train on.
         kind: of the algorithm's settings.
-        build: takes them and a bank, and by name `network`, `reserve` and `device`.
-
-    Raises:
-        ValueError: an unknown setting, or one out of its range.
+        build: takes them and the banks, and by name `network`, `reserve` and `device`.
     """
     from pathlib import Path
 
     import torch
 
-    from ...envs.world.bank import pack
     from ..weights import load_network
 
     torch.set_num_threads(1)  # more only slow a network of this size down
-    bank = pack(days.scenarios, "float32")
     load_training(kind, settings.algorithm, settings.training)  # refuses before anything is timed
 
     def make(updates: int) -> Learner:
         told = load_training(kind, settings.algorithm, settings.training, updates=updates, seed=settings.seed)
         network = load_network(Path(settings.start)).network if settings.start else None
-        return build(told, bank, network=network, reserve=days.reserve, device=settings.device)
+        return build(told, given.banks, network=network, reserve=given.reserves, device=settings.device)
 
     return make
 
@@ -191,22 +200,16 @@ def _on_cpu(network: Any) -> Any:
     return copy.deepcopy(network).cpu()
 
 
-def _ppo(settings: RunSettings, days: DrawnDays) -> Make:
+def _ppo(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
     from ..standard.learner import ppo_maker
 
+    if settings.fleets:
+        raise ValueError(f"--fleets is {settings.fleets}, but PPO trains on one fleet; leave it out or train pathwise")
     return ppo_maker(settings, days)
 
 
-def _warm_start(settings: RunSettings, days: DrawnDays) -> Make:
-    from ..imitation.warm_start import WarmStartLearner, WarmStartSettings
-
-    return network_maker(
-        settings, days, WarmStartSettings, lambda told, bank, **how: WarmStartLearner(told, [bank], **how)
-    )
-
-
-LEARNERS: dict[str, Callable[[RunSettings, DrawnDays], Make]] = {
+LEARNERS: dict[str, Callable[[RunSettings, DrawnDays, TrackFleets], Make]] = {
     PATHWISE: _pathwise,
-    "ppo": _ppo,
     "warm-start": _warm_start,
+    "ppo": _ppo,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...agents.evaluation.progress import time_left
 from ...agents.simulation import say
@@ -13,7 +13,7 @@ from ...agents.simulation import say
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from ...envs.world.scenario import Scenario
+T = TypeVar("T")
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 LEAST_SPAN = 5.0
@@ -56,11 +56,11 @@ class Screen:
         with Live(get_renderable=self._picture, console=self._console, transient=True, refresh_per_second=4):
             yield
 
-    def track(self, days: Iterable[Scenario], total: int) -> Iterator[Scenario]:
-        """The days, with a bar while they are drawn."""
+    def track(self, drawn: Iterable[T], total: int, what: str) -> Iterator[T]:
+        """Days or fleets, with a bar while they are drawn."""
         from rich.progress import track
 
-        yield from track(days, "drawing days", total, console=self._console, transient=True, disable=not self._live)
+        yield from track(drawn, f"drawing {what}", total, console=self._console, transient=True, disable=not self._live)
 
     def say(self, text: str) -> None:
         """A line that stays."""

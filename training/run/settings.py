@@ -42,6 +42,9 @@ class RunSettings(Section):
         seed: of weights, noise and the days trained on.
         minutes: of updates, by the speed measured at the start; or `updates`: exactly so many.
         train_days: distinct days trained on.
+        fleets: drawn beside the scenario (`training.distribution`), for a policy that fits others too; every update
+            plays one of them or the scenario, evenly.
+        specialist: these are like the scenario, mostly; else presets of all kinds with everything drawn anew.
         validation_days: on which the best network is chosen; never trained on.
         validation_overrides: more overrides, for these days alone.
         validations: how often the network is tried on them.
@@ -59,6 +62,8 @@ class RunSettings(Section):
     minutes: Annotated[float, Field(gt=0)] | None = None
     updates: Count | None = None
     train_days: Count = 2048
+    fleets: Annotated[int, Field(ge=0)] = 0
+    specialist: bool = False
     validation_days: Count = 64
     validation_overrides: Texts = ()
     validations: Count = 40

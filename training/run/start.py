@@ -18,7 +18,7 @@ from ...envs.world.settings import ScenarioSettings
 from ..tracking.facts import facts
 from .days import training_days, validation_plan
 from .folder import RunFolder
-from .learners import Learner, make_learner, updates_in
+from .learners import Learner, Make, make_learner, updates_in
 from .screen import Screen
 from .settings import RunSettings, run_hash
 
@@ -51,7 +51,7 @@ def begin(settings: RunSettings, folder: RunFolder, screen: Screen, more: Mappin
         ValueError: an unknown name, a setting that breaks its rule, or a run in the folder.
     """
     days, plan = _days(settings, screen), validation_plan(settings)
-    make = make_learner(settings, days)
+    make = _maker(settings, days, screen)
     updates = settings.updates
     if settings.minutes is not None:
         screen.say("timing a few updates")
@@ -87,12 +87,16 @@ def go_on(folder: RunFolder, screen: Screen) -> Prepared:
     if told["code"] != code_digest():
         screen.say("the program has changed since this run was begun: its weights will not be those of an unbroken run")
     days, plan = _days(settings, screen), validation_plan(settings)
-    learner = make_learner(settings, days)(told["updates"])
+    learner = _maker(settings, days, screen)(told["updates"])
     return Prepared(folder, settings, learner, days, plan, _scenario(days), _hash(settings, days, learner), told)
 
 
 def _days(settings: RunSettings, screen: Screen) -> DrawnDays:
-    return training_days(settings, lambda days: screen.track(days, settings.train_days))
+    return training_days(settings, lambda days: screen.track(days, settings.train_days, "days"))
+
+
+def _maker(settings: RunSettings, days: DrawnDays, screen: Screen) -> Make:
+    return make_learner(settings, days, lambda fleets: screen.track(fleets, settings.fleets, "fleets"))
 
 
 def _hash(settings: RunSettings, days: DrawnDays, learner: Learner) -> str:
