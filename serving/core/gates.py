@@ -69,7 +69,8 @@ def pass_gates(
     ports = _for_controllers(readings.ports, rung, memory, request.start_s)
     usable = make_room(replace(tame, ports=ports, prices=prices.prices), own_draw_kw(request.ports), released)
     snapshot = snapshot_of(usable)
-    may_export = readings.fresh & ~orders.no_export & ledger_up & (rung < Rung.RELEASED)
+    # An operator may keep a car from charging now, but export takes the driver's consent.
+    may_export = readings.fresh & ~orders.no_export & ledger_up & (rung < Rung.RELEASED) & ~_driver(readings.ports)
     if settings.gates.export_must_pay:
         may_export &= _pays(usable, snapshot, prices)
     return Gated(usable, snapshot, rung, reason, may_export, _binding(request), readings.memory, prices.problems)
@@ -80,7 +81,7 @@ def _ladder(
 ) -> tuple[Array, Array]:
     """Each port's rung, and why it is not the policy's."""
     here, unseen = request.ports.plugged == 1, ~readings.plugged_known
-    driver = (readings.ports.override > 0) & (readings.ports.override_for_s > 0) & ~orders.hold
+    driver = _driver(readings.ports) & ~orders.hold
     told = np.where(here & (readings.reason == AS_ASKED) & gap, DecisionReason.PRICE_GAP, readings.reason)
     now = readings.ports.override == Override.CHARGE_NOW
     cases: list[tuple[Array, Any, Any]] = [
@@ -97,6 +98,11 @@ def _ladder(
     rung: Array = np.select(conditions, rungs, int(Rung.POLICY))
     reason: Array = np.select(conditions, reasons, AS_ASKED)
     return rung.astype(np.int8), reason.astype(np.int8)
+
+
+def _driver(ports: Ports) -> Array:
+    """Where an override of the driver is in force."""
+    return (ports.override > 0) & (ports.override_for_s > 0)
 
 
 def _for_controllers(ports: Ports, rung: Array, memory: PortMemory, start_s: float) -> Ports:

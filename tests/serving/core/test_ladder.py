@@ -136,6 +136,14 @@ def test_rank_operator_driver_event_policy() -> None:
     assert reason_of(made, 1) == "operator_release"
 
 
+def test_holding_an_export_needs_the_drivers_consent() -> None:
+    service = Service(EXPORT)
+    assert service.cycle(0).answer.decisions.setpoint_kw.tolist() == [-4, -4, -4]
+    service.order("hold", step=1)
+    made = service.cycle(1, ports__override="charge_now")
+    assert made.answer.decisions.setpoint_kw.tolist() == [0, -4, -4]
+
+
 def test_safety_ranks_above_all() -> None:
     service = Service(CHARGE)
     service.cycle(0, ports__override=["charge_now", "charge_now", "charge_now"])

@@ -37,7 +37,7 @@ def sent(request: Any) -> Any:
 
 def scenarios() -> list[Any]:
     rng = np.random.default_rng(5)
-    stressed = [random_scenario(rng, Stress(interval_minutes=m, hours=12)) for m in (5, 15, 60)]
+    stressed = [random_scenario(rng, Stress(interval_minutes=m, hours=h)) for m, h in ((5, 3), (15, 12), (60, 12))]
     drawn = [draw_days(DayRequest(name)).scenarios[0] for name in ("depot-workplace", "home-california")]
     return stressed + drawn
 
