@@ -3,8 +3,7 @@
 Two simulators run in lock-step on the same days: the compiled one gives snapshots, observations and the projection
 (fast, and what is evaluated), the torch one gets the same set-points and keeps the ledger that gradients flow
 through. What the projection has decided stands as it is: a request that it left alone (but for rounding to minimum
-current and step) has the slope one, anything else zero; but where it charges a car in time for its departure, a car
-with less charge gets that much more.
+current and step) has the slope one, anything else zero.
 """
 
 from __future__ import annotations
@@ -40,10 +39,6 @@ DECIDED = int(
 TAUGHT = [account for account in Account if account is not Account.OVERLOAD_USD]
 """The projection keeps the limits. Where it fills one to the last watt, rounding alone would give the overload's
 slope of some $ 7 per kWh to every car below the limit, and drown all else."""
-
-
-FLOOR = int(Reason.DEPARTURE | Reason.LOOK_AHEAD)
-"""Where it was that the car must leave in time."""
 
 
 class Day(NamedTuple):
@@ -118,9 +113,7 @@ class Rollout:
             request = self._request(snapshot, action)
             projected = self._project.project(snapshot, request.power_kw.detach().cpu().numpy())
             own = torch.from_numpy((projected.reasons & DECIDED) == 0).to(self.device)
-            floor = torch.from_numpy((projected.reasons & FLOOR) != 0).to(self.device)
             setpoint = _through(request, torch.from_numpy(projected.applied_kw).to(self.device), own)
-            setpoint = setpoint + torch.where(floor, self._made_good(), 0.0)
             plugged = snapshot.ports.plugged
             decided, cars = decided + float((~own.cpu().numpy() & plugged).sum()), cars + float(plugged.sum())
             setpoints.append(torch.from_numpy(projected.applied_kw).to(self.device))
@@ -140,12 +133,6 @@ class Rollout:
         else:
             seen = type(made := self._encode.encode(snapshot))(*(torch.from_numpy(x).to(self.device) for x in made))
         return network(seen.ports, seen.context, seen.mask.float(), self._site, self._feeder)  # type: ignore[no-any-return]
-
-    def _made_good(self) -> Tensor:
-        """kW (B, N), 0 but for its slope: where a floor decides, a car with less charge gets that much more."""
-        state = self._slow.state
-        lacking = (state.soc.detach() - state.soc) * state.ports.capacity_kwh
-        return lacking / (torch.clamp(state.ports.charge_efficiency, min=0.5) * self._fast.step_h)  # type: ignore[no-any-return]
 
     def _request(self, snapshot: Snapshot, action: Tensor) -> Request:
         """`envs.action.requested_power`, with a slope also in the dead band and where a car cannot export."""

@@ -49,13 +49,21 @@ def test_what_a_changed_action_costs_is_foretold(preset: str) -> None:
     day = played(shift)
     day.lesson_usd.sum().backward()
     assert shift.grad is not None
-    paused = torch.stack(rollout.seen).abs() < 0.05
-    chosen = paused & torch.from_numpy(np.random.default_rng(0).random(shape) < 0.03)
-    move = torch.where(chosen, 0.4, 0.0)
-    with torch.no_grad():
-        after = played(move)
-    foretold = (shift.grad * move).sum((0, 2)).double().numpy()
-    paid = (after.cost_usd - day.cost_usd).detach().double().numpy()
+    actions = torch.stack(rollout.seen)
+
+    def compared(who: Tensor, by: float) -> tuple[Any, Any, int]:
+        """Dollars by day, as foretold and as paid, where some of `who` act differently, and how many do."""
+        chosen = who & torch.from_numpy(np.random.default_rng(0).random(shape) < 0.03)
+        move = torch.where(chosen, by, 0.0)
+        with torch.no_grad():
+            after = played(move)
+        assert shift.grad is not None
+        paid = (after.cost_usd - day.cost_usd).detach().double().numpy()
+        return (shift.grad * move).sum((0, 2)).double().numpy(), paid, int(chosen.sum())
+
+    foretold, paid, _ = compared(actions.abs() < 0.05, 0.3)
     assert paid.sum() > 0.1  # waiting was right, so to charge costs
-    assert foretold.sum() == pytest.approx(paid.sum(), rel=0.25)
-    assert np.corrcoef(foretold, paid)[0, 1] > 0.9
+    assert 0.3 < foretold.sum() / paid.sum() < 2.0
+    # Whom the limits leave no room is not told that less of it saves the overload's price, some $ 0.4 a step.
+    foretold, paid, count = compared(actions > 0.3, -0.3)
+    assert abs(foretold - paid).sum() < 0.05 * count
