@@ -121,7 +121,7 @@ def finish(recording: Recording, prepared: Prepared, best: Mapping[str, Any], tr
 
 
 def _export(folder: Path) -> None:
-    from ..export import export_network
+    from ..export.bundle import export_network
     from ..export.origin import origin_of
 
     network, facts = load_network(folder)

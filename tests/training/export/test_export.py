@@ -17,7 +17,8 @@ from ebbflow.agents.run import run_days
 from ebbflow.configs.cli import main
 from ebbflow.configs.load import ConfigError
 from ebbflow.envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, bounds
-from ebbflow.training.export import Origin, export_network, network_to_onnx
+from ebbflow.training.export.bundle import Origin, export_network
+from ebbflow.training.export.graph import network_to_onnx
 from ebbflow.training.export.observations import adversarial, recorded
 from ebbflow.training.export.parity import ParityError, prove_parity
 from ebbflow.training.export.ranges import training_ranges
