@@ -201,7 +201,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Mo
     out = tmp_path / "out"
     command = [
         sys.executable, "-m", "ebbflow.configs.cli", "evaluate", "home-california", "--policies", "slow_policy:Slow",
-        "--days", "40", "--set", "ports=3", "--workers", "2", "--out", str(out), "--json", str(tmp_path / "out.json"),
+        "--days", "160", "--set", "ports=3", "--workers", "2", "--out", str(out), "--json", str(tmp_path / "out.json"),
     ]  # fmt: skip
     pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment(tmp_path), **pipes) as running:  # type: ignore[call-overload]
