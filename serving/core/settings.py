@@ -26,7 +26,7 @@ class GateSettings(Section):
     """What a reading must be to be trusted; older or stranger, and its car falls back by itself."""
 
     soc_max_age_s: Positive = 3600.0  # an idle car is asked once an hour
-    power_max_age_s: Positive = 900.0  # beyond it nothing is exported
+    export_max_age_s: Positive = 900.0  # of power and SoC; beyond it nothing is exported
     plugged_max_age_s: Positive = 7200.0  # beyond it the car is released
     future_s: NotNegative = 30.0  # by which a reading may seem to come from the future
     clock_skew_s: NotNegative = 120.0  # by which a cycle may lie off the service's clock, beside its interval

@@ -58,9 +58,12 @@ def judge_readings(
     )
     known = (p.plugged >= 0) & (~here | _recently_seen(p, soc, power, gates))
     return Readings(
-        _departures(ports, request, defaults), known, _reason(p, here, soc, unsaid), here & soc.good & power.fresh,
-        _with_readings(memory, here, soc, request.start_s),
-    )  # fmt: skip
+        ports=_departures(ports, request, defaults),
+        plugged_known=known,
+        reason=_reason(p, here, soc, unsaid),
+        fresh=here & _fresh(p, soc, power, gates),
+        memory=_with_readings(memory, here, soc, request.start_s),
+    )
 
 
 class _Power(NamedTuple):
@@ -82,7 +85,7 @@ class _Soc(NamedTuple):
 
 def _power(p: Ports, gates: GateSettings) -> _Power:
     age_s = _age(p.power_age_s, gates.future_s)
-    fresh = ~np.isnan(p.power_kw) & (age_s <= gates.power_max_age_s)
+    fresh = ~np.isnan(p.power_kw) & (age_s <= gates.export_max_age_s)
     return _Power(np.where(fresh, p.power_kw, 0.0), age_s, fresh)
 
 
@@ -115,6 +118,11 @@ def _reason(p: Ports, here: Array, soc: _Soc, unsaid: Array) -> Array:
         int(DecisionReason.AS_ASKED),
     )  # fmt: skip
     return reason.astype(np.int8)
+
+
+def _fresh(p: Ports, soc: _Soc, power: _Power, gates: GateSettings) -> Array:
+    """Whether both readings of this message are new enough to export by; one that is remembered or reckoned is not."""
+    return soc.good & (_age(p.soc_age_s, gates.future_s) <= gates.export_max_age_s) & power.fresh
 
 
 def _with_readings(memory: PortMemory, here: Array, soc: _Soc, now_s: float) -> PortMemory:

@@ -179,7 +179,7 @@ def _assert_exports(request: DispatchRequest, exports: Array, settings: ServingS
     assert (p.export_consent[exports] == 1).all(), "export without consent"
     assert (p.soc[exports] > np.fmax(p.reserve_soc, p.min_soc)[exports] - 0.25).all()
     assert ((p.soc[exports] >= 0) & (p.soc[exports] <= 1)).all(), "export without a SoC"
-    for age, most in ((p.soc_age_s, gates.soc_max_age_s), (p.power_age_s, gates.power_max_age_s)):
+    for age, most in ((p.soc_age_s, gates.export_max_age_s), (p.power_age_s, gates.export_max_age_s)):
         assert ((age[exports] <= most) & (age[exports] >= -gates.future_s)).all(), "export without a fresh reading"
     assert np.isfinite(p.power_kw[exports]).all(), "export without a power reading"
     assert ((p.override[exports] == 0) | ~(p.override_for_s[exports] > 0)).all(), "export against the driver"

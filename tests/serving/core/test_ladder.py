@@ -66,6 +66,7 @@ EXPORTS: list[tuple[dict[str, Any], bool]] = [
     ({"ports__max_discharge_kw": 0.0}, False),
     ({"ports__soc": None}, False),
     ({"ports__soc_age_s": OLD}, False),
+    ({"ports__soc_age_s": 1000.0}, False),
     ({"ports__power_kw": None}, False),
     ({"ports__power_age_s": 1000.0}, False),
     ({"ports__power_age_s": FUTURE}, False),
