@@ -41,7 +41,6 @@ class Screen:
         self._began, self._first = time.monotonic(), 0
         self._shares: dict[int, float] = {}
         self._lines: dict[int, str] = {}
-        self._mpc: float | None = None
 
     @contextmanager
     def running(self, total: int, done: int) -> Iterator[None]:
@@ -76,10 +75,9 @@ class Screen:
 
     def validated(self, row: Mapping[str, Any], captured: float | None, mpc: float | None, best: bool) -> None:
         """The network was tried on the validation days, or is now known to have captured so much."""
-        self._mpc = mpc
         if captured is not None:
             self._shares[row["update"]] = captured
-        line = _line(row, captured, mpc, best)
+        line = validation_line(row, captured, mpc) + (", the best so far" if best else "")
         new = row["update"] not in self._lines
         self._lines[row["update"]] = line
         if new and not self._live:
@@ -106,7 +104,7 @@ def sparkline(values: list[float], width: int) -> str:
     return f"{low:.1f} % {blocks} {high:.1f} %"
 
 
-def _line(row: Mapping[str, Any], captured: float | None, mpc: float | None, best: bool) -> str:
+def validation_line(row: Mapping[str, Any], captured: float | None, mpc: float | None) -> str:
     """A validation in words."""
     parts = [f"update {row['update']}", f"{row['cpu_s']:.0f} CPU s"]
     parts.append(f"validation {row['usd_per_car_day']:.3f} $ per car and day")
@@ -116,4 +114,4 @@ def _line(row: Mapping[str, Any], captured: float | None, mpc: float | None, bes
     met = row["figures"].get("departures_met_percent")
     if met is not None:
         parts.append(f"departures met {met:.1f} %")
-    return ", ".join(parts) + (", the best so far" if best else "")
+    return ", ".join(parts)

@@ -13,7 +13,7 @@ from .folder import RUNNING, RunFolder
 from .interrupt import Interrupt
 from .learners import Learner, Tick
 from .references import MPC, References
-from .screen import Screen
+from .screen import Screen, validation_line
 from .settings import RunSettings
 from .validation import Validation, Validator
 
@@ -126,6 +126,14 @@ class Session:
         """Wait for the references, and complete the table of validations."""
         if self._references.poll(wait=True):
             self._refresh()
+        if self._references.failure:
+            self._screen.say(f"a reference could not be computed: {self._references.failure}")
+
+    def summary(self) -> str:
+        """How the best network does on the validation days, in a line."""
+        row = next(row for row in self._tried if row["update"] == self.best["update"])
+        captured, mpc = self._references.captured(row["net_cost_usd"]), self._references.captured(MPC)
+        return f"best network: {validation_line(row, captured, mpc)}"
 
     def _after(self, tick: Tick, interrupt: Interrupt) -> None:
         self._done = tick.number

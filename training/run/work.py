@@ -91,6 +91,7 @@ def _drive(prepared: Prepared, recording: Recording, tracker: Tracker, screen: S
         session.run(interrupt)
     screen.say("waiting for the references on the validation days")
     session.finish_references()
+    screen.say(session.summary())
     finish(recording, prepared, session.best, tracker, screen.say)
     prepared.folder.write_state(recorded=True)
 
