@@ -93,8 +93,8 @@ def draw_fleet(distribution: Distribution, seed: int, number: int, folder: Path)
     tariff, market = _prices(rng, base, distribution.variety)
     overrides += [f"site.tariff={_kept(tariff, folder)}"] if tariff else []
     overrides += [f"prices.market={_kept(market, folder)}"] if market else []
-    if market or any(load_tariff(name).needs_wholesale for name in _tariffs(base)):
-        overrides += [f"prices.kind={_one_of(rng, {'day_ahead': 0.6, 'real_time': 0.4})}"]
+    if rng.random() < distribution.variety:
+        overrides += [f"prices.kind={_one_of(rng, {'day_ahead': 0.5, 'real_time': 0.5})}"]
     if rng.random() < 0.5 * distribution.variety:
         overrides += ["programme.name=none"]
     return load_settings(preset, overrides)
