@@ -42,7 +42,8 @@ class GraphInputs(nn.Module):
         """The action (B, N); of `feeders` (F,) the length alone counts."""
         site = Groups(port_site, site_feeder.shape[0])
         feeder = Groups(site_feeder.index_select(0, port_site), feeders.shape[0])
-        return self.network(ports, context, mask, site, feeder)  # type: ignore[no-any-return]
+        # onnxruntime's tanh goes past 1 by a rounding.
+        return torch.clamp(self.network(ports, context, mask, site, feeder), -1.0, 1.0)
 
 
 def network_to_onnx(network: SetNetwork) -> bytes:
