@@ -203,7 +203,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Mo
         sys.executable, "-m", "ebbflow.configs.cli", "evaluate", "home-california", "--policies", "slow_policy:Slow",
         "--days", "160", "--set", "ports=3", "--workers", "2", "--out", str(out), "--json", str(tmp_path / "out.json"),
     ]  # fmt: skip
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "preexec_fn": hears_ctrl_c}
     with subprocess.Popen(command, env=environment(tmp_path), **pipes) as running:  # type: ignore[call-overload]
         wait_for(lambda: any(out.rglob("00*.json")) or running.poll() is not None)
         shown, said = interrupted(running)
@@ -212,6 +212,11 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert "Traceback" not in said
     assert shown == ""
     assert not (tmp_path / "out.json").exists()
+
+
+def hears_ctrl_c() -> None:
+    """Where the tests themselves run in the background of a script, it is ignored from the start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupted(running: subprocess.Popen[str]) -> tuple[str, str]:
