@@ -116,6 +116,10 @@ class RunFolder:
         """Replace the table of validations."""
         write_text(_json(values), self.path / VALIDATIONS_FILE)
 
+    def shares_known(self) -> bool:
+        """Whether the table of validations has the captured shares."""
+        return ((self._read(VALIDATIONS_FILE) or {}).get("captured_percent") or {}).get("mpc") is not None
+
     def add_to_curve(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add updates to the curve."""
         with (self.path / CURVE_FILE).open("a", encoding="utf-8") as stream:

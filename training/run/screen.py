@@ -73,6 +73,10 @@ class Screen:
         text = f"training, {row['usd_per_car_day']:.3f} $ per car and day" if "usd_per_car_day" in row else "training"
         self._progress.update(self._task, completed=row["update"], description=text, left=left)
 
+    def known(self, updates: Iterable[int]) -> None:
+        """Validations that were shown before the run was gone on with."""
+        self._lines |= dict.fromkeys(updates, "")
+
     def validated(self, row: Mapping[str, Any], captured: float | None, mpc: float | None, best: bool) -> None:
         """The network was tried on the validation days, or is now known to have captured so much."""
         if captured is not None:

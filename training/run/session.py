@@ -64,6 +64,7 @@ class Session:
         self._curve: list[dict[str, Any]] = []
         self._tried: list[dict[str, Any]] = []  # validations, as JSON
         self._best: dict[str, Any] | None = None
+        self._shares_told = False  # to the tracker, before the run was gone on with
         self._done, self._saved_at, self._cpu_before = 0, time.monotonic(), -time.process_time()
 
     @property
@@ -90,6 +91,8 @@ class Session:
         self._best, self._tried, self._done = kept["best"], kept["validations"], kept["done"]
         self._cpu_before += kept["cpu_s"]
         self._folder.curve(self._done)  # what came after the checkpoint is made again
+        self._screen.known(row["update"] for row in self._tried)
+        self._shares_told = self._folder.shares_known()
         return self._done
 
     def run(self, interrupt: Interrupt) -> None:
@@ -103,10 +106,10 @@ class Session:
         how, reason = FAILED, ""
         try:
             self._references.start()
-            if self._tried:
-                self._refresh()
-            else:
+            if not self._tried:
                 self._validate()
+            elif not self._shares_told:
+                self._refresh()
             self._learner.run(lambda tick: self._after(tick, interrupt))
             self._save()
             how = FINISHED
@@ -157,7 +160,11 @@ class Session:
         if self._best is None or made.net_cost_usd < self._best["facts"]["net_cost_usd"]:
             self._best = {**self._learner.network_values(), "facts": self._facts(made)}
             self._folder.write_best(self._best)
-        self._refresh(row)
+        self._tell_share(row)
+        plain = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "update"}
+        figures = {f"validation/{name}": value for name, value in {**plain, **row["figures"]}.items()}
+        self._tracker.log(row["update"], figures)
+        self._write_table()
         if self._watch is not None:
             self._watch(made, self._learner.total)
 
@@ -175,10 +182,13 @@ class Session:
         self._folder.write_state(update=self._done, cpu_s=round(self._cpu_s(), 3), best=self.best)
         self._saved_at = time.monotonic()
 
-    def _refresh(self, new: Mapping[str, Any] | None = None) -> None:
-        """Tell of a new validation, or of all once the references are known."""
-        for row in self._tried if new is None else (new,):
-            self._tell_validation(row)
+    def _refresh(self) -> None:
+        """Tell of the captured shares, now that the references are known."""
+        for row in self._tried:
+            self._tell_share(row)
+        self._write_table()
+
+    def _write_table(self) -> None:
         table = [{**row, "captured_percent": self._references.captured(row["net_cost_usd"])} for row in self._tried]
         captured = {MPC: self._references.captured(MPC)}
         self._folder.write_validations({"captured_percent": captured, "best": self.best, "validations": table})
@@ -188,13 +198,11 @@ class Session:
         values = {f"train/{name}": value for name, value in row.items() if name != "update"}
         self._tracker.log(row["update"], values)
 
-    def _tell_validation(self, row: Mapping[str, Any]) -> None:
-        captured = self._references.captured(row["net_cost_usd"])
-        mpc = self._references.captured(MPC)
+    def _tell_share(self, row: Mapping[str, Any]) -> None:
+        captured, mpc = self._references.captured(row["net_cost_usd"]), self._references.captured(MPC)
         self._screen.validated(row, captured, mpc, best=self.best.get("update") == row["update"])
-        plain = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "update"}
-        values = {**plain, **row["figures"], "captured_percent": captured, "mpc_captured_percent": mpc}
-        self._tracker.log(row["update"], {f"validation/{name}": value for name, value in values.items()})
+        shares = {"validation/captured_percent": captured, "validation/mpc_captured_percent": mpc}
+        self._tracker.log(row["update"], shares)
 
     def _cpu_s(self) -> float:
         """CPU time of the session, and of the earlier ones up to the checkpoint that was gone on from."""

@@ -45,6 +45,7 @@ def test_an_interrupted_run_is_one_run_in_mlflow_with_every_point_once(monkeypat
     assert sum(accounts) == pytest.approx(
         client.get_metric_history(run_id, "train/usd_per_car_day")[-1].value, abs=1e-4
     )
+    assert [point.step for point in client.get_metric_history(run_id, "validation/acted_percent")] == [0, 2, 4]
     assert {point.step for point in client.get_metric_history(run_id, "validation/captured_percent")} == {0, 2, 4}
     told = run.data.params | run.data.tags
     for name in ("config_hash", "training.learning_rate", "seed", "command", "version.torch", "resolved", "scenario"):
