@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -90,9 +90,11 @@ class Session:
         self._learner.load_state_dict(kept["learner"])
         self._best, self._tried, self._done = kept["best"], kept["validations"], kept["done"]
         self._cpu_before += kept["cpu_s"]
-        self._folder.curve(self._done)  # what came after the checkpoint is made again
+        curve = self._folder.curve(self._done)  # what came after the checkpoint is made again
         self._screen.known(row["update"] for row in self._tried)
-        self._shares_told = self._folder.shares_known()
+        if self._folder.state().get("record_lacks"):
+            self._tell_again(curve)
+        self._shares_told = self._folder.shares_known() and not self._folder.state().get("record_lacks")
         return self._done
 
     def run(self, interrupt: Interrupt) -> None:
@@ -160,10 +162,7 @@ class Session:
         if self._best is None or made.net_cost_usd < self._best["facts"]["net_cost_usd"]:
             self._best = {**self._learner.network_values(), "facts": self._facts(made)}
             self._folder.write_best(self._best)
-        self._tell_share(row)
-        plain = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "update"}
-        figures = {f"validation/{name}": value for name, value in {**plain, **row["figures"]}.items()}
-        self._tracker.log(row["update"], figures)
+        self._tell_validation(row)
         self._write_table()
         if self._watch is not None:
             self._watch(made, self._learner.total)
@@ -197,6 +196,19 @@ class Session:
         self._screen.update(row)
         values = {f"train/{name}": value for name, value in row.items() if name != "update"}
         self._tracker.log(row["update"], values)
+
+    def _tell_again(self, curve: Sequence[Mapping[str, Any]]) -> None:
+        """Give the tracker all that it may lack; points that it has are then there twice."""
+        for row in curve:
+            self._tell(row)
+        for row in self._tried:
+            self._tell_validation(row)
+
+    def _tell_validation(self, row: Mapping[str, Any]) -> None:
+        plain = {name: value for name, value in row.items() if isinstance(value, int | float) and name != "update"}
+        figures = {f"validation/{name}": value for name, value in {**plain, **row["figures"]}.items()}
+        self._tracker.log(row["update"], figures)
+        self._tell_share(row)
 
     def _tell_share(self, row: Mapping[str, Any]) -> None:
         captured, mpc = self._references.captured(row["net_cost_usd"]), self._references.captured(MPC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..tracking.store import connect
@@ -49,7 +49,7 @@ def train_and_tell(
     if recording.tracking is not None:
         connect(recording.tracking)  # before anything that takes long
     with folder.locked():
-        if folder.state().get("recorded"):
+        if folder.state().get("recorded") and not folder.state().get("record_lacks"):
             screen.say(f"{folder.path}: nothing is left to do")
             return folder.path
         prepared = _prepare(settings, recording, folder, screen)
@@ -66,8 +66,12 @@ def train_and_tell(
             raise
         finally:
             tracker.close(how)
+            with suppress(OSError):  # a full disk has been told of already
+                folder.write_state(record_lacks=bool(tracker.trouble))
             if tracker.trouble:
-                screen.say(f"{tracker.trouble}\nwhat it lacks is in {folder.path}")
+                screen.say(
+                    f"{tracker.trouble}\nsend what it lacks, once it answers: ebbflow train --resume {folder.path}"
+                )
     return folder.path
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...agents.bundle import Bundle, load_bundle
+from ...agents.bundle import load_bundle
 from ...configs.load import unknown_name
+from .flavour import active_run, log_onnx
 from .store import asking, connect, tracking_uri
 from .tracker import TrackingError
 
@@ -66,8 +66,8 @@ def register(tracker: MlflowTracker, folder: Path, name: str, trained_on: DayReq
     asking(tracker.uri, client.log_artifacts, tracker.run_id, str(folder), ARTIFACT)
     _make_model(tracker.uri, name)
     tags = {"digest": bundle.digest, "days": json.dumps(_plain(trained_on))}
-    with _active(tracker.uri, tracker.run_id):
-        logged = asking(tracker.uri, _log_onnx, bundle)
+    with active_run(tracker.uri, tracker.run_id):
+        logged = asking(tracker.uri, log_onnx, bundle)
         made = asking(
             tracker.uri, client.create_model_version, name, logged.model_uri, tracker.run_id, tags=tags,
             model_id=logged.model_id,
@@ -184,71 +184,3 @@ def _plain(days: DayRequest) -> dict[str, Any]:
 def _version(found: Any) -> Version:
     tags: Mapping[str, str] = found.tags
     return Version(found.name, str(found.version), found.run_id, tags.get("digest", ""), tags.get("days", "{}"))
-
-
-def _log_onnx(bundle: Bundle) -> Any:
-    """The graph in MLflow's ONNX flavour, with its signature and an example of its inputs."""
-    import mlflow.onnx
-    import onnx
-    from mlflow.models import Model
-    from mlflow.models.signature import ModelSignature
-
-    return Model.log(
-        None,
-        mlflow.onnx,
-        name="policy",
-        onnx_model=onnx.load_model_from_string(bundle.model),
-        signature=ModelSignature(*(_schema(axes) for axes in _axes())),
-        input_example=_example(),
-        save_as_external_data=False,
-        onnx_execution_providers=["CPUExecutionProvider"],
-        pip_requirements=[f"{name}=={bundle.manifest.versions[name]}" for name in ("onnx", "onnxruntime", "numpy")],
-        metadata={"observation_hash": bundle.manifest.observation_hash, "digest": bundle.digest},
-    )
-
-
-def _axes() -> tuple[Any, Any]:
-    from ...agents.bundle.graph import INPUTS, OUTPUTS
-
-    return INPUTS, OUTPUTS
-
-
-def _schema(axes: Mapping[str, Any]) -> Any:
-    import numpy as np
-    from mlflow.types import Schema, TensorSpec
-
-    kinds: dict[str, Any] = {"FLOAT": np.dtype(np.float32), "INT64": np.dtype(np.int64)}
-    shapes = {name: tuple(dim if isinstance(dim, int) else -1 for dim in one.shape) for name, one in axes.items()}
-    return Schema([TensorSpec(kinds[one.type], shapes[name], name) for name, one in axes.items()])
-
-
-def _example() -> dict[str, Any]:
-    """The middle of a day of a small fleet, as the graph takes it."""
-    import numpy as np
-
-    from ...agents.days import DayRequest, draw_days
-    from ...agents.rules import Uncontrolled
-    from ...envs.encoding import Observation
-    from ..export.observations import recorded
-
-    drawn = draw_days(DayRequest("home-california", ("ports=3",), split="train"))
-    seen = recorded(drawn.scenarios, Uncontrolled())
-    middle = seen[len(seen) // 2]
-    named = zip(Observation._fields, middle.observation, strict=True)
-    example = {name: np.asarray(part, np.float32) for name, part in named}
-    groups = {"port_site": middle.port_site, "site_feeder": middle.site_feeder}
-    return {**example, **groups, "feeders": np.zeros(middle.n_feeders, np.int64)}
-
-
-@contextmanager
-def _active(uri: str, run_id: str) -> Iterator[None]:
-    """MLflow's models are logged to the active run of the process's store; put back what was there before."""
-    import mlflow
-
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    try:
-        with mlflow.start_run(run_id=run_id):
-            yield
-    finally:
-        mlflow.set_tracking_uri(before)

@@ -71,18 +71,25 @@ def test_a_server_that_goes_away_costs_the_record_alone(
     def gone(*_: object, **__: object) -> None:
         raise ConnectionResetError("gone away")
 
-    update = PathwiseTrainer.update
+    update, uri = PathwiseTrainer.update, tracking_uri(None)
+    with monkeypatch.context() as patch:
 
-    def cutting(trainer: PathwiseTrainer) -> Any:
-        monkeypatch.setattr(MlflowClient, "log_batch", gone)
-        return update(trainer)
+        def cutting(trainer: PathwiseTrainer) -> Any:
+            patch.setattr(MlflowClient, "log_batch", gone)
+            return update(trainer)
 
-    monkeypatch.setattr(PathwiseTrainer, "update", cutting)
-    train_and_tell(small_settings(), Recording(tracking_uri(None), bundle=False), Path("run"))
+        patch.setattr(PathwiseTrainer, "update", cutting)
+        train_and_tell(small_settings(), Recording(uri, bundle=False), Path("run"))
     shown = capsys.readouterr().err
     assert "gone away" in shown
-    assert "what it lacks is in run" in shown
-    assert RunFolder(Path("run")).state()["status"] == "finished"
+    assert "send what it lacks, once it answers: ebbflow train --resume run" in shown
+    state = RunFolder(Path("run")).state()
+    assert state["status"] == "finished"
+    train_and_tell(None, None, Path("run"))
+    client = MlflowClient(uri)
+    for name, steps in (("train/usd_per_car_day", {1, 2, 3, 4}), ("validation/captured_percent", {0, 2, 4})):
+        assert {point.step for point in client.get_metric_history(state["run_id"], name)} == steps
+    assert RunFolder(Path("run")).state()["record_lacks"] is False
 
 
 def test_what_is_recorded_by_default() -> None:
