@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...envs.gym.fleet import resolve_backend
 from ...envs.simulator import DEMAND_WINDOW_MINUTES, Simulator
 from ...envs.world.scenario import Scenario
+from ..settlement import Delivery, delivery
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,10 +81,7 @@ def event_totals(policy: str, scenario: Scenario, report: pd.DataFrame) -> list[
     return totals
 
 
-COLUMNS = (
-    "event", "site", "start", "end", "baseline_kwh", "metered_import_kwh", "metered_export_kwh",
-    "export_without_cars_kwh", "delivered_kwh",
-)  # fmt: skip
+COLUMNS = ("event", "site", "start", "end", *Delivery._fields)
 
 
 def _rows_of_event(scenario: Scenario, cars_kw: Array, event: int) -> pd.DataFrame:
@@ -94,21 +92,14 @@ def _rows_of_event(scenario: Scenario, cars_kw: Array, event: int) -> pd.DataFra
     starts = np.arange(first, last, width)
     steps = slice(first, last)
 
-    def energy(power_kw: Array) -> Array:
-        """Energy of the intervals of each site, in the order of the rows."""
-        return np.add.reduceat(power_kw * scenario.step_h, starts - first, axis=1).ravel()
-
-    without = scenario.site_net_load_kw[:, steps]
-    metered = without + cars_kw[steps].T
-    baseline = energy(np.maximum(without, 0.0) + scenario.baseline_kw[:, steps])
-    imported, exported = energy(np.maximum(metered, 0.0)), energy(np.maximum(-metered, 0.0))
-    export_without = energy(np.maximum(-without, 0.0))
-    paid_export = (exported - export_without) if scenario.events.pays_export[event] else 0.0
+    made = delivery(
+        scenario.site_net_load_kw[:, steps], cars_kw[steps].T, scenario.baseline_kw[:, steps], scenario.step_h, width,
+        bool(scenario.events.pays_export[event]),
+    )  # fmt: skip
     ends = np.minimum(starts + width, last)
     times = [[scenario.time_of(int(step)).isoformat() for step in column] for column in (starts, ends)]
     sites = np.repeat(np.arange(scenario.n_sites), len(starts))
     values = (
-        event + 1, sites, *(np.tile(column, scenario.n_sites) for column in times), baseline, imported, exported,
-        export_without, baseline - imported + paid_export,
+        event + 1, sites, *(np.tile(column, scenario.n_sites) for column in times), *(kwh.ravel() for kwh in made),
     )  # fmt: skip
     return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))

@@ -1,91 +1,20 @@
-"""What a fleet could draw more or less than it does, in kW, and for how long: the figures a utility buys.
-
-Down is less draw from the grid (a pause, or export), up is more. Both are what the safety projection would really
-let through. For every duration the cars are asked for a constant power that they can hold so long, and the present
-cars are rolled forward under the projection, on forecast loads and without later arrivals; a pause and full power are
-tried too. The worst step of the duration counts, of the best of these wishes. Departures, the cars' own latest starts,
-reserves and the shared limits are so obeyed throughout.
-
-Symbols: `B` snapshots, `N` ports, `D` durations, `T` steps of a day.
-"""
+"""The flexibility of a day that was played, step by step; see `agents.flexibility`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.gym.fleet import resolve_backend
-from ...envs.physics.backends import ROUNDING, port_model
-from ...envs.physics.port import FULL_SOC
-from ...envs.safety.car import car_model
-from ...envs.safety.projection import Projector, Reserve, make_projector
-from ...envs.safety.view import car_view
+from ...envs.safety.projection import Reserve, make_projector
 from ...envs.simulator import Simulator
-from ...envs.snapshot import Outlook, PortColumns, Snapshot
 from ...envs.world.scenario import Scenario
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ..flexibility import DURATIONS_H, Flexibility, flexibility, joined
 
 Array = NDArray[Any]
-
-DURATIONS_H = (0.25, 1.0, 2.0, 4.0)
-"""A quarter of an hour, and the lengths for which programmes call."""
-
-SHARED = ("feeder", "tariff", "expected_arrivals_kwh")
-"""Columns of sites that all worlds have in common."""
-
-
-@dataclass(frozen=True)
-class Flexibility:
-    """What a fleet could change for each of some durations, never negative."""
-
-    hours: tuple[float, ...]  # (D,) the durations, whole steps
-    draw_kw: Array  # (B,) what the cars draw, positive = import
-    down_kw: Array  # (B, D) by how much the draw can fall and stay down
-    up_kw: Array  # (B, D) by how much it can rise and stay up
-
-    def to_pandas(self, scenario: Scenario) -> pd.DataFrame:
-        """A row per step and duration: `time`, `hours`, `draw_kw`, `down_kw`, `up_kw`, for a day of `scenario`."""
-        import pandas as pd
-
-        times = [scenario.time_of(step).isoformat() for step in range(len(self.draw_kw))]
-        return pd.DataFrame(
-            {
-                "time": np.repeat(times, len(self.hours)),
-                "hours": np.tile(self.hours, len(times)),
-                "draw_kw": np.repeat(self.draw_kw, len(self.hours)),
-                "down_kw": self.down_kw.ravel(),
-                "up_kw": self.up_kw.ravel(),
-            }
-        )
-
-
-def flexibility(
-    snapshot: Snapshot, draw_kw: Array, projector: Projector, durations_h: Sequence[float] = DURATIONS_H
-) -> Flexibility:
-    """What the fleets of `snapshot` could draw less or more than `draw_kw` (B,), from now on.
-
-    Durations are rounded up to whole steps, and those beyond the outlook are left out.
-
-    Raises:
-        ValueError: a duration that is not above 0, or none within the outlook.
-    """
-    steps = _whole_steps(durations_h, snapshot)
-    ports = snapshot.ports
-    least = [np.zeros(ports.plugged.shape), *(_least(snapshot, n) for n in steps)]
-    most = [np.where(ports.plugged, ports.max_charge_kw, 0.0), *(_most(snapshot, n) for n in steps)]
-    low, high = (_outcomes(snapshot, wishes, projector, steps[-1]) for wishes in (least, most))
-    draw = np.asarray(draw_kw, float)
-    # A power that is held longer is held for the shorter time too, so the best of all wishes counts.
-    down = [draw - low[:, :, :n].max(axis=2).min(axis=0) for n in steps]
-    up = [high[:, :, :n].min(axis=2).max(axis=0) - draw for n in steps]
-    hours = tuple(n * snapshot.step_h for n in steps)
-    return Flexibility(hours, draw, *(np.maximum(np.stack(side, axis=1), 0.0) for side in (down, up)))
 
 
 def flexibility_of_day(
@@ -108,127 +37,3 @@ def flexibility_of_day(
         simulator.step(setpoint[None])
         draw.append(float(np.asarray(simulator.state.site_cars_kw).sum()))
     return flexibility(joined(snapshots), np.array(draw), make_projector(backend, reserve), durations_h)
-
-
-def joined(snapshots: Sequence[Snapshot]) -> Snapshot:
-    """The worlds of snapshots of one fleet, one after the other, as one snapshot."""
-    columns = ("ports", "sites", "feeders", "context")
-    return replace(snapshots[0], **{name: _joined([getattr(s, name) for s in snapshots]) for name in columns})
-
-
-def _joined(parts: Sequence[Any]) -> Any:
-    first = parts[0]
-    if isinstance(first, Outlook):
-        return Outlook(first.values, *(np.concatenate([getattr(p, name) for p in parts]) for name in ("row", "start")))
-    if not isinstance(first, tuple):
-        return np.concatenate(parts)
-    columns = {name: [getattr(part, name) for part in parts] for name in first._fields}  # type: ignore[attr-defined]
-    return type(first)(**{name: column[0] if name in SHARED else _joined(column) for name, column in columns.items()})
-
-
-def _whole_steps(durations_h: Sequence[float], snapshot: Snapshot) -> list[int]:
-    if min(durations_h, default=0.0) <= 0.0:
-        raise ValueError(f"durations_h is {list(durations_h)}; give at least one, all above 0")
-    steps = sorted({int(np.ceil(hours / snapshot.step_h - 1e-9)) for hours in durations_h})
-    within = [n for n in steps if n <= snapshot.horizon]
-    if not within:
-        raise ValueError(f"durations_h {list(durations_h)} reach beyond the outlook of {snapshot.horizon} steps")
-    return within
-
-
-def _least(snapshot: Snapshot, steps: int) -> Array:
-    """The constant export (B, N), <= 0, that each car by itself can hold for `steps`: a view in steps so long."""
-    ports = snapshot.ports._replace(steps_left=np.maximum(snapshot.ports.steps_left, 0) // steps)
-    return -car_view(replace(snapshot, step_h=snapshot.step_h * steps, ports=ports)).can_discharge_kw
-
-
-def _most(snapshot: Snapshot, steps: int) -> Array:
-    """The constant set-point (B, N) with which each car just gets to its charge limit in `steps`."""
-    p = filled(snapshot.ports)
-    soc, limit = planned_soc(p)
-    power = port_model("numpy").power_to_reach(
-        limit, soc, steps * snapshot.step_h, p.max_charge_kw, p.capacity_kwh, p.taper_soc, p.battery_accept_kw,
-        p.charge_efficiency, p.fixed_loss_kw,
-    )  # fmt: skip
-    return np.where(p.plugged & (p.steps_left >= steps), power, 0.0)
-
-
-def filled(ports: PortColumns) -> PortColumns:
-    """The columns with ones where an empty port has zeros that the formulas divide by."""
-    names = ("capacity_kwh", "battery_accept_kw", "charge_efficiency", "discharge_efficiency")
-    ones = {name: np.where(ports.plugged, getattr(ports, name), 1.0) for name in names}
-    return ports._replace(taper_soc=np.where(ports.plugged, ports.taper_soc, 0.5), **ones)
-
-
-def planned_soc(p: PortColumns) -> tuple[Array, Array]:
-    """State of charge (B, N), also where a need stands in for it, and where charging stops."""
-    known = ~np.isnan(p.soc)
-    soc = car_model("numpy").plan_soc(p.soc, known, p.need_kwh, p.capacity_kwh)
-    return np.where(p.plugged, soc, 0.0), np.where(known, np.minimum(p.charge_limit_soc, FULL_SOC), FULL_SOC)
-
-
-def _outcomes(snapshot: Snapshot, wishes_kw: Sequence[Array], projector: Projector, steps: int) -> Array:
-    """What comes of each of some wishes (B, N): the fleets' draw in each of the next steps (wishes, B, steps)."""
-    worlds = joined([snapshot] * len(wishes_kw))
-    return rolled_forward(worlds, np.concatenate(wishes_kw), projector, steps).reshape(len(wishes_kw), -1, steps)
-
-
-def rolled_forward(snapshot: Snapshot, wish_kw: Array, projector: Projector, steps: int) -> Array:
-    """What the present cars draw in each of the next steps (B, steps) when asked for `wish_kw` (B, N) throughout."""
-    draws = []
-    for _ in range(steps):
-        applied = np.asarray(projector.project(snapshot, wish_kw).applied_kw)
-        ports, power_kw = _driven(snapshot.ports, applied, snapshot.step_h)
-        draws.append(power_kw.sum(axis=1))
-        if len(draws) < steps:
-            snapshot = _one_later(snapshot, ports)
-    return np.stack(draws, axis=1)
-
-
-def _driven(ports: PortColumns, setpoint_kw: Array, step_h: float) -> tuple[PortColumns, Array]:
-    """The ports after a step under set-points, and the mean power drawn in it (B, N)."""
-    p, port = filled(ports), port_model("numpy")
-    setpoint = port.offered_power(
-        setpoint_kw, p.max_charge_kw, p.max_discharge_kw, p.min_charge_kw, p.min_discharge_kw, p.step_kw,
-        ROUNDING[8],
-    )  # fmt: skip
-    soc, stop = planned_soc(p)
-    curve = (p.capacity_kwh, p.taper_soc, p.battery_accept_kw, p.charge_efficiency, p.fixed_loss_kw, stop)
-    up, drawn = port.charge(soc, np.maximum(setpoint, 0.0), step_h, *curve)
-    give = np.maximum(-setpoint, 0.0)
-    down, given = port.discharge(soc, give, step_h, p.capacity_kwh, p.discharge_efficiency, p.fixed_loss_kw, 0.0)
-    after = np.where(setpoint > 0, up, np.where(setpoint < 0, down, soc))
-    moved = ports._replace(
-        soc=np.where(np.isnan(ports.soc), np.nan, after), need_kwh=ports.need_kwh - p.capacity_kwh * (after - soc)
-    )
-    energy = np.where(setpoint > 0, drawn, 0.0) - np.where(setpoint < 0, given, 0.0)
-    return moved, np.where(ports.plugged, energy / step_h, 0.0)
-
-
-def _one_later(snapshot: Snapshot, ports: PortColumns) -> Snapshot:
-    """The snapshot a step later as far as it can be told now: forecasts come true, cars leave when they said."""
-    sites, feeders, context = (_moved_on(part) for part in (snapshot.sites, snapshot.feeders, snapshot.context))
-    override_steps = np.maximum(ports.override_steps - 1, 0)
-    seconds, hours = context.seconds_of_day + round(snapshot.step_h * 3600), sites.arrivals_hour
-    ports = ports._replace(
-        steps_left=ports.steps_left - 1, plugged=ports.plugged & (ports.steps_left > 1),
-        override_steps=override_steps, override=np.where(override_steps > 0, ports.override, 0),
-    )  # fmt: skip
-    return replace(
-        snapshot, horizon=snapshot.horizon - 1, ports=ports,
-        sites=sites._replace(
-            net_load_kw=sites.net_load_forecast_kw.now(),
-            arrivals_hour=hours + seconds // 3600 - context.seconds_of_day // 3600,
-        ),
-        feeders=feeders._replace(net_load_kw=feeders.net_load_forecast_kw.now()),
-        context=context._replace(
-            seconds_of_day=seconds,
-            import_price_now_usd_per_kwh=context.import_price_usd_per_kwh.now(),
-            export_price_now_usd_per_kwh=context.export_price_usd_per_kwh.now(),
-        ),
-    )  # fmt: skip
-
-
-def _moved_on(columns: Any) -> Any:
-    outlooks = {name: value for name, value in columns._asdict().items() if isinstance(value, Outlook)}
-    return columns._replace(**{name: value._replace(start=value.start + 1) for name, value in outlooks.items()})

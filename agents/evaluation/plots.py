@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..flexibility import Flexibility
 from ..plots import DOTS_PER_INCH, write_png
 from ..run import RunResult
-from .flexibility import Flexibility
 from .plots_day import day_figure, flexibility_figure
 from .plots_money import accounts_figure, cost_figure
 from .plots_service import grid_figure, shortfall_figure

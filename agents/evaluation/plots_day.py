@@ -9,8 +9,8 @@ import numpy as np
 
 from ...envs.gym.render import figure as drawn_day
 from ...envs.world.scenario import Scenario
+from ..flexibility import Flexibility
 from ..run import History
-from .flexibility import Flexibility
 from .plots_style import INK, WIDTH_IN
 from .report_tables import span
 

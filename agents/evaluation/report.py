@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...envs.safety.projection import Reserve
 from ...envs.world.scenario import Scenario
+from ..flexibility import Flexibility
 from ..report import write_text
 from ..run import RunResult
 from . import report_words as words
 from .events import EventTotal, event_report, event_totals
-from .flexibility import Flexibility, flexibility_of_day
+from .flexibility import flexibility_of_day
 from .plots import Picture, day_picture, flexibility_picture, money_pictures, recorded_runs, service_pictures
 from .report_tables import events_table, figures_table, flexibility_table, timings_table
 from .result import EvaluationResult

@@ -10,9 +10,9 @@ import numpy as np
 
 from ...envs.world.scenario import Scenario
 from ..figures import Figures
+from ..flexibility import Flexibility
 from ..report import NOT_KNOWN
 from .events import EventTotal
-from .flexibility import Flexibility
 from .result import UNCONTROLLED, EvaluationResult
 
 PARTS_OF_DAY_H = 3

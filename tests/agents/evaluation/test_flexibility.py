@@ -8,7 +8,9 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from ebbflow.agents.evaluation.flexibility import flexibility, flexibility_of_day, joined, rolled_forward
+from ebbflow.agents.evaluation.flexibility import flexibility_of_day
+from ebbflow.agents.flexibility import flexibility, joined
+from ebbflow.agents.forward import rolled_forward
 from ebbflow.agents.rules import LeastLaxity, Uncontrolled
 from ebbflow.agents.run import run_days
 from ebbflow.envs.safety.projection import Reserve, make_projector
