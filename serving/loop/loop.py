@@ -1,0 +1,205 @@
+"""The loop itself: read, ask, hand over, renew; whatever fails costs its cycle and is told, and the leases run out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..messages.answer import DispatchAnswer
+from ..messages.columns import RequestError
+from ..messages.parse import parse_request
+from ..messages.request import DispatchRequest
+from ..messages.vocabulary import DecisionReason, Mode
+from ..ports.port import PortError, Receipt, SitePort
+from ..ports.prices import PriceError, PriceSource
+from ..ports.rebase import rebased
+from .clock import Clock
+from .deciders import Decider, Refused, Unreachable
+from .schedule import Schedule
+from .standing import Standing
+from .watch import breaks_a_limit
+
+Array = Any
+
+RETRY_SHARE = 0.2
+"""Of an interval: how long the same request is sent again before the last resort decides."""
+
+FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 30.0
+
+
+@dataclass(frozen=True)
+class CycleReport:
+    """What became of one cycle.
+
+    Args:
+        start_s: of the cycle, Unix seconds.
+        answer: what was decided; None: nothing was.
+        sent: set-points that were handed over and accepted, those that renew a lease among them.
+        new: of them those that change something.
+        refused: why not, by port.
+        problems: what went wrong, in sentences; those of the answer among them.
+        cut: whether a limit that was cut between two points of the grid called for it.
+    """
+
+    start_s: float
+    answer: DispatchAnswer | None = None
+    sent: int = 0
+    new: int = 0
+    refused: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    cut: bool = False
+
+
+@dataclass
+class Loop:
+    """A fleet under dispatch.
+
+    Args:
+        fleet: its name.
+        port: the site.
+        decider: who decides.
+        schedule: when.
+        clock: the time.
+        prices: beside those that the site tells; None: none.
+        last_resort: who decides where the decider cannot be reached; None: nobody, and the leases run out.
+        dry_run: nothing is handed over.
+        watch_s: how often the limits are looked at between two cycles; None: never.
+        report: told of every cycle.
+    """
+
+    fleet: str
+    port: SitePort
+    decider: Decider
+    schedule: Schedule
+    clock: Clock
+    prices: PriceSource | None = None
+    last_resort: Decider | None = None
+    dry_run: bool = False
+    watch_s: float | None = None
+    report: Callable[[CycleReport], None] = lambda made: None
+    stopping: bool = False
+    standing: Standing = field(default_factory=Standing)
+    _last_s: float | None = None
+
+    def run(self, cycles: int | None = None) -> None:
+        """Go on until told to stop, or for so many cycles; a cycle that has begun is finished."""
+        while not self.stopping and cycles != 0:
+            cut = self._wait()
+            if self.stopping:
+                return
+            start_s = float(int(self.clock.now_s())) if cut else self._next_s()
+            made = self._cycle(start_s, cut)
+            self._last_s = start_s
+            self.report(made)
+            cycles = None if cycles is None else cycles - 1
+
+    def _next_s(self) -> float:
+        return self.schedule.next_start_s(self.clock.now_s(), self._last_s)
+
+    def _wait(self) -> bool:
+        """Wait for the next cycle; True where a limit that was cut calls for one before."""
+        looked_s = self.clock.now_s()
+        while not self.stopping:
+            now_s = self.clock.now_s()
+            left_s = self._next_s() - now_s
+            if left_s <= 0.0:
+                return False
+            if self.watch_s is not None and now_s - looked_s >= self.watch_s:
+                looked_s = now_s
+                if self._is_cut(now_s):
+                    return True
+            # In short sleeps: the clock may be put forward or back meanwhile.
+            self.clock.sleep(min(left_s, self.watch_s or left_s, self.schedule.skew_s))
+        return False
+
+    def _is_cut(self, now_s: float) -> bool:
+        """Whether what stands at the chargers breaks a limit that holds now."""
+        at_s = float(int(now_s))
+        if self._last_s is None or at_s <= self._last_s or self.dry_run:
+            return False
+        try:
+            request = self._request(at_s, [])
+        except (PortError, RequestError):
+            return False  # the next cycle tells
+        return breaks_a_limit(request, self.standing.setpoints_kw(request.ports.id, at_s))
+
+    def _cycle(self, start_s: float, cut: bool) -> CycleReport:
+        problems: list[str] = []
+        try:
+            request = self.standing.told(self._request(start_s, problems))
+        except (PortError, RequestError) as error:
+            return CycleReport(start_s, problems=(*problems, f"the site: {error}"), cut=cut)
+        answer = self._decided(request, problems)
+        if answer is None:
+            return CycleReport(start_s, problems=tuple(problems), cut=cut)
+        problems += answer.problems
+        receipt = self._handed_over(request, answer, problems)
+        steered = receipt.accepted & (answer.decisions.reason != DecisionReason.EMPTY)
+        new = int((steered & answer.decisions.command_due).sum())
+        return CycleReport(start_s, answer, int(steered.sum()), new, receipt.refused, tuple(problems), cut)
+
+    def _request(self, start_s: float, problems: list[str]) -> DispatchRequest:
+        """What the site and the price sources tell, as a request."""
+        start, interval_s, now_s = self.schedule.local(start_s), self.schedule.interval_s, self.clock.now_s()
+        state = self.port.read(start, interval_s, now_s)
+        document = state.document
+        if state.as_of is not None:
+            document = rebased(document, state.as_of, start, interval_s, now_s)
+        document = {**document, "fleet": self.fleet, "cycle_start": start.isoformat(), "interval_s": interval_s}
+        if self.prices is not None and document.get("prices") is None:
+            tariffs = sorted(set((document.get("sites") or {}).get("tariff") or ["tariff"]))
+            try:
+                document["prices"] = self.prices.table(start, interval_s, now_s).document(tariffs)
+            except PriceError as error:
+                problems.append(f"prices: {error}")
+        return parse_request(document)
+
+    def _decided(self, request: DispatchRequest, problems: list[str]) -> DispatchAnswer | None:
+        until_s, wait_s = self.clock.now_s() + RETRY_SHARE * request.interval_s, FIRST_RETRY_S
+        while True:
+            try:
+                return self.decider.decide(request, self.clock.now_s())
+            except Refused as error:
+                problems.append(f"the service refused the cycle: {error}")
+                return None
+            except Unreachable as error:
+                if self.stopping or self.clock.now_s() + wait_s > until_s:
+                    problems.append(f"the service cannot be reached: {error}")
+                    return self._by_last_resort(request, problems)
+            self.clock.sleep(wait_s)
+            wait_s = min(2.0 * wait_s, LONGEST_RETRY_S)
+
+    def _by_last_resort(self, request: DispatchRequest, problems: list[str]) -> DispatchAnswer | None:
+        if self.last_resort is None:
+            return None
+        try:
+            return self.last_resort.decide(request, self.clock.now_s())
+        except Refused as error:
+            problems.append(f"the rules in this process refused the cycle: {error}")
+            return None
+
+    def _handed_over(self, request: DispatchRequest, answer: DispatchAnswer, problems: list[str]) -> Receipt:
+        nothing = Receipt(np.zeros(request.n_ports, bool))
+        if self.dry_run:
+            return nothing
+        now_s = self.clock.now_s()
+        if (answer.decisions.valid_until_s <= now_s).all():
+            problems.append(
+                f"the answer came {now_s - request.start_s:.0f} s late, when its leases had ended; not sent"
+            )
+            return nothing
+        try:
+            receipt = self.port.apply(answer.decisions, now_s)
+        except PortError as error:
+            problems.append(f"the site: {error}")
+            return nothing
+        self.standing.after(request, answer.decisions, receipt)
+        return receipt
+
+
+def exports(answer: DispatchAnswer) -> int:
+    """How many cars of an answer export."""
+    return int((answer.decisions.mode == Mode.EXPORT).sum())
