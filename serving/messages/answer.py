@@ -71,9 +71,9 @@ _WORDS: dict[str, type[Word]] = {
 }  # fmt: skip
 
 
-def answer_document(answer: DispatchAnswer) -> dict[str, Any]:
-    """The answer as a document for `canonical_json`."""
-    columns: dict[str, Any] = answer.decisions._asdict()
+def decisions_document(decisions: PortDecisions) -> dict[str, Any]:
+    """The columns of set-points as a table for `canonical_json`."""
+    columns: dict[str, Any] = decisions._asdict()
     for name, vocabulary in _WORDS.items():
         words = np.array(vocabulary.words(), object)
         columns[name] = words[columns[name]].tolist()
@@ -81,12 +81,17 @@ def answer_document(answer: DispatchAnswer) -> dict[str, Any]:
     columns["valid_until"] = _times(columns.pop("valid_until_s"))
     columns["command_due"] = np.asarray(columns["command_due"], bool).tolist()
     columns["setpoint_kw"] = np.ascontiguousarray(columns["setpoint_kw"], np.float64)
+    return columns
+
+
+def answer_document(answer: DispatchAnswer) -> dict[str, Any]:
+    """The answer as a document for `canonical_json`."""
     return {
         "schema": ANSWER_SCHEMA, "fleet": answer.fleet, "cycle_id": answer.cycle_id,
-        "cycle_start": _time(answer.cycle_start_s), "decided_at": _time(answer.decided_at_s),
+        "cycle_start": rfc3339(answer.cycle_start_s), "decided_at": rfc3339(answer.decided_at_s),
         "state": answer.state.word, "model": answer.model._asdict() if answer.model.name else None,
-        "input_sha256": answer.input_sha256, "decisions": columns, "totals": answer.totals._asdict(),
-        "problems": list(answer.problems),
+        "input_sha256": answer.input_sha256, "decisions": decisions_document(answer.decisions),
+        "totals": answer.totals._asdict(), "problems": list(answer.problems),
     }  # fmt: skip
 
 
@@ -140,7 +145,8 @@ def _decisions(table: Mapping[str, Any]) -> PortDecisions:
     )
 
 
-def _time(seconds: float) -> str:
+def rfc3339(seconds: float) -> str:
+    """Unix seconds as text, UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -149,9 +155,9 @@ def _seconds(text: str) -> float:
 
 
 def _times(seconds: Array) -> list[str]:
-    """As `_time`; leases of one cycle have few different ends."""
+    """As `rfc3339`; leases of one cycle have few different ends."""
     ends, which = np.unique(seconds, return_inverse=True)
-    texts = np.array([_time(float(end)) for end in ends], object)
+    texts = np.array([rfc3339(float(end)) for end in ends], object)
     written: list[str] = texts[which].tolist()
     return written
 

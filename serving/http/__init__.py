@@ -1,0 +1,1 @@
+"""The service over HTTP: FastAPI around `service`, with tokens, limits and terse errors."""

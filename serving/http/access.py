@@ -1,0 +1,62 @@
+"""Who may call what: a bearer token with the scope of the call, or anybody on a loopback address without tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ...configs.messages import ConfigError
+from .errors import Refused
+from .tokens import Scope, TokenFile
+
+bearer = HTTPBearer(auto_error=False, description="A token of `ebbflow token create`")
+
+
+class Access:
+    """Decides on each request.
+
+    Args:
+        tokens: the file; None: everybody may do everything, which is for loopback addresses alone.
+    """
+
+    def __init__(self, tokens: TokenFile | None = None) -> None:
+        self._tokens = tokens
+
+    @property
+    def open(self) -> bool:
+        """Whether everybody may do everything."""
+        return self._tokens is None
+
+    def check(self, secret: str | None, scope: Scope) -> str:
+        """The name of who calls.
+
+        Raises:
+            Refused: 401 without a token that holds, 403 where it does not allow this.
+        """
+        if self._tokens is None:
+            return "anybody"
+        try:
+            found = self._tokens.scopes_of(secret, datetime.now(UTC)) if secret else None
+        except ConfigError:
+            raise Refused(503, "the token file cannot be read; see the service's log") from None
+        if found is None:
+            raise Refused(401, "send a token that holds: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
+        token, scopes = found
+        if scope not in scopes:
+            raise Refused(403, f"this token does not allow {scope}")
+        return token.name
+
+
+def needs(scope: Scope) -> Any:
+    """A dependency: refuse whoever lacks this scope; its value is the caller's name."""
+
+    def check(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> str:
+        access: Access = request.app.state.access
+        return access.check(shown.credentials if shown else None, scope)
+
+    checked: Callable[..., str] = check
+    return Depends(checked)

@@ -1,0 +1,125 @@
+"""What a client may cost: bytes and seconds of a body, seconds of an answer, and which names it may call us by."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .errors import Refused
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one process.
+
+    Args:
+        json_bytes: of a JSON body; as objects it takes up to some twenty times the memory.
+        arrow_bytes: of an Arrow body, which is used as it is.
+        small_bytes: of any other body.
+        together_bytes: of all bodies at once.
+        body_s: until a body has arrived.
+        head_s: until a request's head has arrived.
+        answer_s: until a client has taken an answer.
+        connections: at once.
+    """
+
+    json_bytes: int = 32 * MIB
+    arrow_bytes: int = 384 * MIB
+    small_bytes: int = MIB
+    together_bytes: int = 512 * MIB
+    body_s: float = 30.0
+    head_s: float = 10.0
+    answer_s: float = 60.0
+    connections: int = 64
+
+
+class Bodies:
+    """Reads bodies within the limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._held = limits, 0
+
+    async def read(self, request: Request, most_bytes: int) -> bytearray:
+        """The whole body; `done` has to be told when it is no longer needed.
+
+        Raises:
+            Refused: it is too large, compressed, too slow, or too much at once.
+        """
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refused(415, "compressed bodies are not taken; send it as it is")
+        said = request.headers.get("content-length", "0")
+        if said.isdecimal() and int(said) > most_bytes:
+            raise Refused(413, f"the body is larger than {most_bytes} bytes", {"Connection": "close"})
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                async for part in request.stream():
+                    self._take(len(part), len(body), most_bytes)
+                    body += part
+        except BaseException as error:
+            self.done(body)
+            if isinstance(error, TimeoutError):
+                why = f"the body took longer than {self._limits.body_s:g} s"
+                raise Refused(408, why, {"Connection": "close"}) from None
+            raise
+        return body
+
+    def done(self, body: bytearray) -> None:
+        """Give the room of a body back."""
+        self._held -= len(body)
+
+    def _take(self, more: int, so_far: int, most_bytes: int) -> None:
+        if so_far + more > most_bytes:
+            raise Refused(413, f"the body is larger than {most_bytes} bytes", {"Connection": "close"})
+        if self._held + more > self._limits.together_bytes:
+            raise Refused(503, "too much is being sent at once; try again", {"Connection": "close"})
+        self._held += more
+
+
+class Guard:
+    """Around the whole app: names that it may be called by, and clients that do not take their answer.
+
+    Args:
+        app: what it guards.
+        limits: see there.
+        hosts: names of the Host header; empty: any. A browser can be made to call a page's own name that leads to
+            this machine, so a service without tokens answers to its own names only.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits, hosts: tuple[str, ...] = ()) -> None:
+        self._app, self._limits, self._hosts = app, limits, hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._hosts and _host(scope) not in self._hosts:
+            await _refuse_host(send)
+            return
+
+        async def within_time(message: Message) -> None:
+            async with asyncio.timeout(self._limits.answer_s):
+                await send(message)
+
+        await self._app(scope, receive, within_time)
+
+
+def _host(scope: Any) -> str:
+    """The name in the Host header, without its port."""
+    (host, *_) = [value for name, value in scope["headers"] if name == b"host"] or [b""]
+    text: str = host.decode("latin-1").lower()
+    return text.rpartition("]")[0] + "]" if text.startswith("[") else text.partition(":")[0]
+
+
+async def _refuse_host(send: Send) -> None:
+    body = b'{"error":"this service answers to its own name only; give it tokens to open it to others"}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 421, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

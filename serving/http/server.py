@@ -1,0 +1,78 @@
+"""Running the app on a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ...configs.messages import ConfigError
+from .limits import Limits
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or every address of a name, leads to this machine alone.
+
+    Raises:
+        ConfigError: there is no such name.
+    """
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        raise ConfigError(f"the host {host!r} leads nowhere; give an address of this machine") from None
+    return all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found)
+
+
+def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
+    """uvicorn's protocol, but a connection is closed whose request's head does not arrive within `head_s`."""
+
+    class Patient(H11Protocol):
+        waiting: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._wait()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._wait()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self.waiting is not None:
+                self.waiting.cancel()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            if self.waiting is not None:
+                self.waiting.cancel()
+            self.waiting = self.loop.call_later(head_s, self._close_idle)
+
+        def _close_idle(self) -> None:
+            if self.cycle is None or self.cycle.response_complete:
+                self.transport.close()
+
+    return Patient
+
+
+def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
+    """Serve until SIGINT or SIGTERM; cycles that are being decided are answered first."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=patient_protocol(limits.head_s),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=30,
+    )
+    uvicorn.Server(config).run()

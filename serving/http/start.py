@@ -1,0 +1,88 @@
+"""From the options of `ebbflow serve` to a running server."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from ...configs.messages import ConfigError
+from ..core.cycle import make_kit
+from ..core.settings import ServingSettings, load_serving
+from ..ledger.store import Ledger, LedgerDown
+from ..service import Service
+from ..service.models import load_model
+from .access import Access
+from .app import create_app
+from .limits import Limits
+from .server import is_loopback, run
+from .tokens import TokenFile
+
+log = logging.getLogger("ebbflow.serving")
+
+
+def start(
+    host: str, port: int, ledger: str, bundle: str | None, preset: str, overrides: tuple[str, ...], tokens: Path
+) -> None:
+    """Serve until it is stopped.
+
+    Raises:
+        ConfigError: an option cannot be; a public address without tokens; a ledger that cannot be opened.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log.setLevel(logging.INFO)
+    settings = load_serving(preset, overrides)
+    access = make_access(host, tokens)
+    limits = Limits()
+    service = make_service(settings, ledger, bundle)
+    app = create_app(service, access, limits)
+    log.info("listening on http://%s:%d, %s, ledger %s", host, port, _policy(service), service.ledger.name)
+    if access.open:
+        log.info("no tokens: every program of this machine may call it; see `ebbflow token create`")
+    try:
+        run(app, host, port, limits)
+    finally:
+        service.ledger.close()
+
+
+def make_access(host: str, tokens: Path) -> Access:
+    """Who may call a service on `host`.
+
+    Raises:
+        ConfigError: others could call it, and there are no tokens.
+    """
+    file = TokenFile(tokens)
+    if file.tokens():
+        return Access(file)
+    if not is_loopback(host):
+        raise ConfigError(
+            f"{host} can be reached by others and {tokens} holds no tokens; make one with "
+            "`ebbflow token create NAME --scope dispatch`, or listen on 127.0.0.1"
+        )
+    return Access()
+
+
+def make_service(settings: ServingSettings, ledger: str, bundle: str | None) -> Service:
+    """A service with its ledger and, where one can be loaded, its policy.
+
+    Raises:
+        ConfigError: the ledger cannot be opened.
+    """
+    try:
+        opened = Ledger(ledger)
+    except LedgerDown as down:
+        raise ConfigError(f"the ledger cannot be opened: {down}") from None
+    runner, card, problems = None, {}, ()
+    if bundle is not None:
+        try:
+            runner, card = load_model(bundle, settings)
+        except (ConfigError, OSError) as error:
+            problems = (f"the policy cannot be used, the rules decide: {error}",)
+            log.error(problems[0])
+    service = Service(make_kit(settings, runner), opened)
+    service.card, service.problems = card, problems
+    return service
+
+
+def _policy(service: Service) -> str:
+    runner = service.kit.runner
+    return "no policy: the rules decide" if runner is None else f"policy {runner.model.name} {runner.model.sha256[:12]}"

@@ -1,0 +1,68 @@
+"""From a URL to an engine that loses nothing: SQLite in WAL mode with every commit on the disk, or PostgreSQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import StaticPool
+
+from ...configs.messages import ConfigError
+
+WAIT_S = 0.5
+"""How long a cycle waits for another writer, before it is answered without the ledger."""
+
+STATEMENT_S = 120
+"""Of PostgreSQL; a million cars take seconds."""
+
+WRITES = {"ebbflow_writes": True}
+"""Execution options of a connection that will write: SQLite then takes the lock at the beginning."""
+
+
+def ledger_url(text: str) -> URL:
+    """A URL; a plain path is a SQLite file.
+
+    Raises:
+        ConfigError: it is neither SQLite nor PostgreSQL.
+    """
+    try:
+        url = make_url(text) if "://" in text else URL.create("sqlite", database=text)
+    except ArgumentError:
+        raise ConfigError("the ledger's URL cannot be read; write sqlite:///FILE or postgresql://HOST/NAME") from None
+    kind = url.get_backend_name()
+    if kind == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if kind != "sqlite":
+        raise ConfigError(f"a ledger cannot be kept in {kind!r}; use sqlite:///FILE or postgresql://HOST/NAME")
+    return url.set(drivername="sqlite")
+
+
+def make_engine(url: URL) -> Engine:
+    """An engine for a ledger; nothing is opened yet."""
+    if url.get_backend_name() == "postgresql":
+        options = f"-c lock_timeout={round(1000 * WAIT_S)} -c statement_timeout={1000 * STATEMENT_S}"
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 3, "options": options})
+    in_memory = url.database in (None, "", ":memory:")
+    if not in_memory:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
+    engine = create_engine(url, connect_args={"timeout": WAIT_S, "check_same_thread": False}, **pool)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, _: Any) -> None:
+    # Transactions are begun by `_begin` and by nobody else.
+    connection.isolation_level = None
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {setting}").close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("ebbflow_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

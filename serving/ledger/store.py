@@ -1,0 +1,267 @@
+"""Writing and reading the ledger: one transaction a cycle, in the order in which they were decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from ...configs.messages import ConfigError
+from ..core.controls import Order
+from ..core.settings import ServingSettings
+from ..messages.canonical import canonical_json, read_json
+from .chain import Head, entry_after
+from .connect import WRITES, ledger_url, make_engine
+from .documents import settings_digest, settings_document
+from .migrate import upgrade
+from .tables import CONTENT, controls, cycles, entries, settings
+
+Row = Mapping[str, Any]
+
+
+class LedgerDown(Exception):
+    """The ledger cannot be read or written now; says why without what was to be written."""
+
+
+class LedgerMoved(Exception):
+    """Another process has written a cycle of this fleet in the meantime; begin again with its memory."""
+
+
+class FleetHead(NamedTuple):
+    """Where a fleet stands."""
+
+    seq: int  # of its last cycle; 0: none
+    start_s: float | None  # of its last cycle
+    orders: tuple[Order, ...]  # that have not ended
+    orders_seq: int  # of the last order
+
+
+class Ledger:
+    """A ledger, made or brought up to date where need be.
+
+    Args:
+        url: of SQLite or PostgreSQL; a plain path is a SQLite file.
+
+    Raises:
+        ConfigError: no such kind of ledger, or one of a newer release.
+        LedgerDown: it cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = ledger_url(url)
+        self.engine = make_engine(self.url)
+        self._known_settings: set[str] = set()
+        with _watched():
+            upgrade(self.engine)
+
+    @property
+    def name(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def check(self) -> None:
+        """Find out whether it can be written.
+
+        Raises:
+            LedgerDown: it cannot.
+        """
+        with self._writing():
+            pass
+
+    def fleet_head(self, fleet: str, now_s: float) -> FleetHead:
+        """Where a fleet stands.
+
+        Raises:
+            LedgerDown: see there.
+        """
+        last = select(cycles.c.seq, cycles.c.start_s).where(cycles.c.fleet == fleet).order_by(cycles.c.seq.desc())
+        with self._reading() as connection:
+            found = connection.execute(last.limit(1)).first()
+            orders, orders_seq = _orders(connection, fleet, now_s)
+        return FleetHead(found.seq if found else 0, found.start_s if found else None, orders, orders_seq)
+
+    def orders_until(self, fleet: str, seq: int, now_s: float) -> tuple[Order, ...]:
+        """The orders up to an entry that had not ended at `now_s`."""
+        with self._reading() as connection:
+            return _orders(connection, fleet, now_s, seq)[0]
+
+    def record_cycle(self, row: Row, head: FleetHead, used: ServingSettings) -> int:
+        """Write a cycle; when this returns it is on the disk.
+
+        Args:
+            row: of `documents.cycle_row`.
+            head: of the fleet, when it was decided.
+            used: the settings that it was decided with.
+
+        Returns:
+            Its place in the ledger.
+
+        Raises:
+            LedgerMoved: the fleet has another head now.
+            LedgerDown: it was not written.
+        """
+        digest = settings_digest(used)
+        now = {"settings_sha256": digest, "before_seq": head.seq, "orders_seq": head.orders_seq}
+        latest = select(func.max(cycles.c.seq)).where(cycles.c.fleet == row["fleet"])
+        with self._writing() as connection:
+            if (connection.execute(latest).scalar() or 0) != head.seq:
+                raise LedgerMoved
+            if digest not in self._known_settings:
+                _write_settings(connection, used, digest, row["decided_at_s"])
+            seq = _append(connection, "cycle", row["decided_at_s"], {**row, **now})
+        self._known_settings.add(digest)
+        return seq
+
+    def record_order(self, fleet: str, order: Order) -> int:
+        """Write an operator's order.
+
+        Raises:
+            LedgerDown: it was not written.
+        """
+        row = {**order._asdict(), "fleet": fleet, "ports": canonical_json(list(order.ports)).decode()}
+        with self._writing() as connection:
+            return _append(connection, "control", order.issued_s, row)
+
+    def cycle(self, **where: Any) -> Row | None:
+        """The cycle with these columns, or None: `cycle_id`, or `fleet` and `start_s`, or `seq`."""
+        query = select(cycles).where(*(cycles.c[name] == value for name, value in where.items()))
+        with self._reading() as connection:
+            found = connection.execute(query).mappings().first()
+        return None if found is None else dict(found)
+
+    def cycles(
+        self,
+        fleet: str | None = None,
+        *,
+        from_s: float | None = None,
+        until_s: float | None = None,
+        before_seq: int | None = None,
+        limit: int = 100,
+        columns: Sequence[str] = ("answer",),
+    ) -> Iterator[Row]:
+        """Cycles, the latest first, read one after the other.
+
+        Args:
+            fleet: whose; None: of all.
+            from_s, until_s: between these starts, Unix seconds; the last one is not included.
+            before_seq: only those before this entry.
+            limit: at most so many.
+            columns: of `tables.cycles`, beside the plain ones.
+        """
+        plain = [column for column in cycles.c if not column.name.startswith(("request", "answer", "record", "memory"))]
+        query = select(*plain, *(cycles.c[name] for name in columns)).order_by(cycles.c.seq.desc()).limit(limit)
+        bounds = {
+            cycles.c.fleet.__eq__: fleet, cycles.c.start_s.__ge__: from_s, cycles.c.start_s.__lt__: until_s,
+            cycles.c.seq.__lt__: before_seq,
+        }  # fmt: skip
+        query = query.where(*(compare(value) for compare, value in bounds.items() if value is not None))
+        with self._reading() as connection:
+            for row in connection.execution_options(yield_per=8).execute(query).mappings():
+                yield dict(row)
+
+    def settings(self, digest: str) -> ServingSettings:
+        """The settings with this digest.
+
+        Raises:
+            ConfigError: there are none, or this version cannot read them.
+        """
+        with self._reading() as connection:
+            text = connection.execute(select(settings.c.document).where(settings.c.settings_sha256 == digest)).scalar()
+        if text is None:
+            raise ConfigError(f"the ledger holds no settings {digest}; was it cut? See `ebbflow ledger verify`")
+        return ServingSettings.model_validate_json(text)
+
+    def entries(self, after_seq: int = 0, limit: int = 200) -> list[tuple[Row, Row | None]]:
+        """The next entries with their content, in order; None: there is none."""
+        query = select(entries).where(entries.c.seq > after_seq).order_by(entries.c.seq).limit(limit)
+        with self._reading() as connection:
+            found = [dict(row) for row in connection.execute(query).mappings()]
+            return [(entry, _content(connection, entry)) for entry in found]
+
+    def head(self) -> Head:
+        """The last entry."""
+        with self._reading() as connection:
+            return _head(connection)
+
+    def count(self, table: Table) -> int:
+        """How many rows a table has."""
+        with self._reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _watched(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _watched(), self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
+            if self.engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("LOCK TABLE entries IN EXCLUSIVE MODE")
+            yield connection
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Whatever the database says against it becomes a `LedgerDown` that repeats no row."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise LedgerMoved from error
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise LedgerDown(f"{type(cause).__name__}: {str(cause).splitlines()[0][:200]}") from None
+    except OSError as error:
+        raise LedgerDown(f"{type(error).__name__}: {error.strerror}") from None
+
+
+def _append(connection: Connection, kind: str, at_s: float, row: Row) -> int:
+    entry = entry_after(_head(connection), kind, at_s, row)
+    connection.execute(insert(entries), entry)
+    connection.execute(insert(CONTENT[kind]), {**row, "seq": entry["seq"]})
+    return int(entry["seq"])
+
+
+def _head(connection: Connection) -> Head:
+    last = connection.execute(select(entries.c.seq, entries.c.sha256).order_by(entries.c.seq.desc()).limit(1)).first()
+    return Head() if last is None else Head(last.seq, last.sha256)
+
+
+def _write_settings(connection: Connection, used: ServingSettings, digest: str, at_s: float) -> None:
+    if connection.execute(select(settings.c.seq).where(settings.c.settings_sha256 == digest)).first() is None:
+        document = canonical_json(settings_document(used)).decode()
+        _append(connection, "settings", at_s, {"settings_sha256": digest, "document": document})
+
+
+def _orders(
+    connection: Connection, fleet: str, now_s: float, until_seq: int | None = None
+) -> tuple[tuple[Order, ...], int]:
+    """The fleet's orders that have not ended, and the place of its last order, ended or not."""
+    own = (
+        controls.c.fleet == fleet if until_seq is None else (controls.c.fleet == fleet) & (controls.c.seq <= until_seq)
+    )
+    last = connection.execute(select(func.max(controls.c.seq)).where(own)).scalar() or 0
+    if not last:
+        return (), 0
+    rows = connection.execute(select(controls).where(own, controls.c.until_s > now_s).order_by(controls.c.seq))
+    return tuple(_order(row) for row in rows.mappings()), int(last)
+
+
+def _order(row: Any) -> Order:
+    told = {name: row[name] for name in Order._fields if name != "ports"}
+    return Order(**told, ports=tuple(read_json(row["ports"])))
+
+
+def _content(connection: Connection, entry: Row) -> Row | None:
+    table = CONTENT.get(entry["kind"])
+    if table is None:
+        return None
+    found = connection.execute(select(table).where(table.c.seq == entry["seq"])).mappings().first()
+    return None if found is None else dict(found)

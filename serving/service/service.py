@@ -1,0 +1,225 @@
+"""One service: a cycle is decided, written, then answered; repeated, it is answered from the ledger."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..core.controls import Order, make_order
+from ..core.cycle import Kit, Outcome, dispatch
+from ..ledger.documents import answer_json, cycle_row, stored_answer, unsqueezed
+from ..ledger.store import Ledger, LedgerDown, LedgerMoved, Row
+from ..messages.answer import DispatchAnswer, answer_from
+from ..messages.canonical import read_json
+from ..messages.request import DispatchRequest, request_digest
+from ..messages.vocabulary import ServiceState
+from .fleets import Fleet
+from .metrics import Metrics
+
+TRIES = 5
+"""At a cycle that other processes overtake."""
+
+
+class CycleConflict(ValueError):
+    """This cycle was already answered, for another request."""
+
+
+class ServiceBusy(Exception):
+    """The fleet's last cycle is still being decided."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer on its way out.
+
+    Args:
+        answer: as columns.
+        body: the same as canonical JSON, byte for byte what the ledger holds.
+        recorded: whether it stands in the ledger.
+        repeated: whether it was decided before.
+    """
+
+    answer: DispatchAnswer
+    body: bytes
+    recorded: bool
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """An operator's order that is in force."""
+
+    order: Order
+    recorded: bool
+
+
+class Service:
+    """Cycles of any number of fleets, one at a time for each.
+
+    Args:
+        kit: what it decides with; `replace_kit` changes it between two cycles.
+        ledger: where it writes.
+        clock: Unix seconds.
+
+    Attributes:
+        card: what is known of the policy, for people.
+        problems: what was wrong when it was set up, for people.
+    """
+
+    def __init__(self, kit: Kit, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+        self.kit, self.ledger, self.clock = kit, ledger, clock
+        self.metrics = Metrics()
+        self.card: dict[str, Any] = {}
+        self.problems: tuple[str, ...] = ()
+        self._fleets: dict[str, Fleet] = {}
+        self._guard = threading.Lock()
+        self.metrics.show_kit(kit)
+
+    def replace_kit(self, kit: Kit) -> None:
+        """Decide with another kit from the next cycle on; one that is being decided ends with the old one."""
+        self.kit = kit
+        self.metrics.show_kit(kit)
+
+    def dispatch(self, request: DispatchRequest) -> Answered:
+        """Decide a cycle, or answer it again.
+
+        Raises:
+            CycleConflict: the cycle was answered already, for another request.
+            CycleRefused: its time cannot be right.
+            ServiceBusy: another cycle of the fleet takes longer than a cycle may.
+        """
+        with self._fleet(request.fleet) as fleet:
+            for _ in range(TRIES):
+                try:
+                    return self._answer(fleet, request)
+                except LedgerMoved:
+                    continue
+            raise ServiceBusy(f"other processes decide fleet {request.fleet}; let one of them do it")
+
+    def order(
+        self, fleet: str, control: str, actor: str, reason: str, until_s: float, ports: Sequence[str] = ()
+    ) -> Ordered:
+        """Put an operator's order in force, from the next cycle on.
+
+        It holds even where the ledger cannot take it, until this process ends.
+
+        Raises:
+            ValueError: see `make_order`.
+            ServiceBusy: a cycle of the fleet takes longer than a cycle may.
+        """
+        order = make_order(control, actor, reason, self._now(), until_s, ports)
+        with self._fleet(fleet) as known:
+            try:
+                self.ledger.record_order(fleet, order)
+            except (LedgerDown, LedgerMoved):
+                known.loose = (*known.loose, order)
+                known.memory = replace(known.memory, orders=(*known.memory.orders, order))
+                return Ordered(order, False)
+        return Ordered(order, True)
+
+    def standing_state(self) -> ServiceState:
+        """Of the service as a whole, between cycles: the policy may be absent, or every fleet's breaker open."""
+        broken = [fleet.memory.breaker.is_open for fleet in list(self._fleets.values())]
+        degraded = self.kit.runner is None or (bool(broken) and all(broken))
+        return ServiceState.DEGRADED if degraded else ServiceState.AUTO
+
+    def ledger_works(self) -> bool:
+        """Whether the ledger can be written now."""
+        try:
+            self.ledger.check()
+        except (LedgerDown, LedgerMoved):
+            return False
+        return True
+
+    def orders(self, fleet: str) -> tuple[Order, ...]:
+        """The orders of a fleet that have not ended.
+
+        Raises:
+            LedgerDown: they cannot be read.
+        """
+        now = self._now()
+        known = self._fleets.get(fleet)
+        written = self.ledger.fleet_head(fleet, now).orders
+        return (*written, *(order for order in (known.loose if known else ()) if order.until_s > now))
+
+    @contextmanager
+    def _fleet(self, name: str) -> Iterator[Fleet]:
+        with self._guard:
+            fleet = self._fleets.setdefault(name, Fleet())
+        if not fleet.lock.acquire(timeout=self.kit.settings.deadline.answer_s):
+            raise ServiceBusy(f"a cycle of fleet {name} is still being decided; send it again later")
+        try:
+            yield fleet
+        finally:
+            fleet.lock.release()
+
+    def _answer(self, fleet: Fleet, request: DispatchRequest) -> Answered:
+        ledger_up = self._catch_up(fleet, request.fleet)
+        if (told := self._told(fleet, request, ledger_up)) is not None:
+            return told
+        kit, now = self.kit, self._now()
+        outcome = dispatch(request, fleet.memory, kit, now, ledger_up=ledger_up)
+        body = answer_json(outcome.answer)
+        if ledger_up:
+            try:
+                self._record(fleet, request, outcome, body, kit)
+                return Answered(outcome.answer, body, True)
+            except LedgerDown as down:
+                self.metrics.ledger_failed(str(down))
+            outcome = dispatch(request, fleet.memory, kit, now, ledger_up=False)
+            body = answer_json(outcome.answer)
+        fleet.memory, fleet.ahead = outcome.memory, True
+        fleet.last = (request.start_s, outcome.answer.input_sha256, body)
+        self.metrics.count(request, outcome, 0.0)
+        return Answered(outcome.answer, body, False)
+
+    def _record(self, fleet: Fleet, request: DispatchRequest, outcome: Outcome, body: bytes, kit: Kit) -> None:
+        began = time.perf_counter()
+        row = cycle_row(request, outcome, body, fleet.untold)
+        seq = self.ledger.record_cycle(row, fleet.head, kit.settings)
+        fleet.memory, fleet.ahead, fleet.last = outcome.memory, False, None
+        fleet.head = fleet.head._replace(seq=seq, start_s=request.start_s)
+        self.metrics.count(request, outcome, time.perf_counter() - began)
+
+    def _catch_up(self, fleet: Fleet, name: str) -> bool:
+        try:
+            fleet.catch_up(self.ledger, name, self._now())
+        except LedgerDown as down:
+            self.metrics.ledger_failed(str(down))
+            return False
+        return True
+
+    def _told(self, fleet: Fleet, request: DispatchRequest, ledger_up: bool) -> Answered | None:
+        """The answer that this cycle got before; None: it got none."""
+        if fleet.last is not None and fleet.last[0] == request.start_s:
+            _refuse_other(request, fleet.last[1])
+            return Answered(answer_from(read_json(fleet.last[2])), fleet.last[2], False, True)
+        latest = fleet.head.start_s
+        if not ledger_up or latest is None:
+            return None
+        row = self.ledger.cycle(fleet=request.fleet, start_s=request.start_s)
+        if row is None:
+            return None
+        _refuse_other(request, row["input_sha256"])
+        self.metrics.repeats.inc()
+        return told_again(row)
+
+    def _now(self) -> float:
+        """Milliseconds are enough, and read back equal from the answer's text."""
+        return round(self.clock(), 3)
+
+
+def told_again(row: Row) -> Answered:
+    """A cycle of the ledger as it was answered."""
+    return Answered(stored_answer(row["answer"]), unsqueezed(row["answer"]), True, True)
+
+
+def _refuse_other(request: DispatchRequest, answered_sha256: str) -> None:
+    if request_digest(request) != answered_sha256:
+        raise CycleConflict(
+            f"cycle {request.cycle_id} was already answered for another request; one cycle has one request"
+        )
