@@ -1,13 +1,25 @@
-"""Who decides: a service in this process, or one that runs elsewhere."""
+"""Who decides: a service in this process, with a ledger or without, or one that runs elsewhere."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from ..core.cycle import CycleRefused, Kit, dispatch
 from ..core.memory import Memory, new_memory
-from ..messages.answer import DispatchAnswer
-from ..messages.request import DispatchRequest
+from ..messages.answer import DispatchAnswer, answer_from
+from ..messages.canonical import canonical_json, read_json
+from ..messages.columns import RequestError
+from ..messages.request import DispatchRequest, request_digest, request_document
+from ..ports.web import Answer, Web, WebError
+
+if TYPE_CHECKING:
+    from ..service import Service
+
+LONGEST_REASON = 300
+FINAL = (400, 404, 405, 409, 413, 415, 422)
+"""Answers to a request that would be the same again; all others may pass, as a token may be renewed."""
 
 
 class Unreachable(Exception):
@@ -62,3 +74,73 @@ class InProcess:
         close = getattr(self._kit.runner, "close", None)
         if close is not None:
             close()
+
+
+class Recorded:
+    """A service of this process, which writes its ledger before it answers.
+
+    Args:
+        service: with the loop's clock.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def decide(self, request: DispatchRequest, now_s: float) -> DispatchAnswer:
+        """See `Decider`."""
+        from ..service import CycleConflict, ServiceBusy
+
+        try:
+            return self._service.dispatch(request).answer
+        except (CycleConflict, CycleRefused) as error:
+            raise Refused(str(error)) from None
+        except ServiceBusy as error:
+            raise Unreachable(str(error)) from None
+
+    def close(self) -> None:
+        """Close the ledger."""
+        self._service.ledger.close()
+
+
+class OverHttp:
+    """A running `ebbflow serve`.
+
+    Args:
+        url: its address.
+        token: with the scope `dispatch`; None: it asks for none.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self._place, self._web = f"{url.rstrip('/')}/v1/dispatch", Web(token)
+
+    def decide(self, request: DispatchRequest, now_s: float) -> DispatchAnswer:
+        """See `Decider`; the same request again gets the answer that was given, so that a lost one does no harm."""
+        try:
+            told = self._web.post(self._place, canonical_json(request_document(request)))
+        except WebError as error:
+            raise Unreachable(f"{self._place}: {error}") from None
+        if told.status in FINAL:
+            raise Refused(_reason(told))
+        if told.status != 200:
+            raise Unreachable(f"{self._place}: {_reason(told)}")
+        try:
+            answer = answer_from(read_json(told.body))
+        except RequestError as error:
+            raise Unreachable(f"{self._place}: {error}") from None
+        mine = answer.input_sha256 == request_digest(request) and np.array_equal(answer.decisions.id, request.ports.id)
+        if not mine:
+            raise Unreachable(f"{self._place}: the answer is to another request")
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._web.close()
+
+
+def _reason(told: Answer) -> str:
+    """The one sentence of an error's body."""
+    try:
+        said = str(read_json(told.body)["error"])
+    except (ValueError, KeyError, TypeError):
+        said = ""
+    return f"{told.status} {said}"[:LONGEST_REASON].strip()
