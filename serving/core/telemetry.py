@@ -177,14 +177,19 @@ def _recently_seen(p: Ports, soc: _Soc, power: _Power, gates: GateSettings) -> A
     return np.isnan(said) | (said <= gates.plugged_max_age_s)
 
 
+def usual_departure_s(request: DispatchRequest, defaults: DefaultSettings) -> float:
+    """Seconds until the hour at which cars leave whose drivers said nothing."""
+    start = request.cycle_start
+    second = start.hour * 3600 + start.minute * 60 + start.second
+    return (defaults.departure_local_hour * 3600 - second) % DAY_S or DAY_S
+
+
 def _departures(p: Ports, request: DispatchRequest, defaults: DefaultSettings) -> Ports:
     """Where no departure was said, the usual one, or sooner: as if the car had little more time than it needs.
 
     So it is charged early: events and peaks are left alone, but no cheap night is waited for.
     """
-    start = request.cycle_start
-    second = start.hour * 3600 + start.minute * 60 + start.second
-    usual_s = (defaults.departure_local_hour * 3600 - second) % DAY_S or DAY_S
+    usual_s = usual_departure_s(request, defaults)
     missing_kwh = np.where(np.isnan(p.soc), p.need_kwh, (p.target_soc - p.soc) * p.capacity_kwh)
     accept_kw = np.where(np.isnan(p.battery_accept_kw), np.inf, p.battery_accept_kw)
     battery_kw = np.minimum(p.charge_efficiency * p.max_charge_kw - p.fixed_loss_kw, accept_kw)
