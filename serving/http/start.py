@@ -71,15 +71,14 @@ def make_service(settings: ServingSettings, ledger: str, bundle: str | None) -> 
         opened = Ledger(ledger)
     except LedgerDown as down:
         raise ConfigError(f"the ledger cannot be opened: {down}") from None
-    runner, card, problems = None, {}, ()
+    service = Service(make_kit(settings), opened)
     if bundle is not None:
         try:
-            runner, card = load_model(bundle, settings)
+            runner, service.card = load_model(bundle, settings)
+            service.replace_kit(make_kit(settings, runner))
         except (ConfigError, OSError) as error:
-            problems = (f"the policy cannot be used, the rules decide: {error}",)
-            log.error(problems[0])
-    service = Service(make_kit(settings, runner), opened)
-    service.card, service.problems = card, problems
+            service.problems = (f"the policy cannot be used, the rules decide: {error}",)
+            log.error(service.problems[0])
     return service
 
 

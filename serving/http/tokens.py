@@ -108,9 +108,9 @@ class TokenFile:
         """
         identity = secrets.token_hex(4)
         secret = f"{PREFIX}_{identity}_{secrets.token_urlsafe(SECRET_BYTES)}"
-        said = {"id": identity, "name": name, "scopes": scopes, "sha256": _digest(secret)}
+        now = datetime.now(UTC).replace(microsecond=0)
         try:
-            token = Token(**said, created=datetime.now(UTC).replace(microsecond=0), expires=expires)
+            token = Token(id=identity, name=name, scopes=scopes, sha256=_digest(secret), created=now, expires=expires)
         except ValidationError as error:
             raise ConfigError(describe(error, Token, "the token", ())) from None
         self._write((*self.tokens(), token))

@@ -136,7 +136,7 @@ def record_document(record: Record) -> dict[str, Any]:
 
 def record_from(document: Mapping[str, Any]) -> Record:
     """A record that `record_document` wrote."""
-    columns = {
+    columns: dict[str, Array] = {
         name: None if document[name] is None else np.array(document[name], kind) for name, kind in COLUMNS.items()
     }
     return Record(**{**document, **columns})

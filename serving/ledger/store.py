@@ -134,7 +134,7 @@ class Ledger:
         query = select(cycles).where(*(cycles.c[name] == value for name, value in where.items()))
         with self._reading() as connection:
             found = connection.execute(query).mappings().first()
-        return None if found is None else dict(found)
+        return None if found is None else _plain(found)
 
     def cycles(
         self,
@@ -164,7 +164,7 @@ class Ledger:
         query = query.where(*(compare(value) for compare, value in bounds.items() if value is not None))
         with self._reading() as connection:
             for row in connection.execution_options(yield_per=8).execute(query).mappings():
-                yield dict(row)
+                yield _plain(row)
 
     def settings(self, digest: str) -> ServingSettings:
         """The settings with this digest.
@@ -182,7 +182,7 @@ class Ledger:
         """The next entries with their content, in order; None: there is none."""
         query = select(entries).where(entries.c.seq > after_seq).order_by(entries.c.seq).limit(limit)
         with self._reading() as connection:
-            found = [dict(row) for row in connection.execute(query).mappings()]
+            found = [_plain(row) for row in connection.execute(query).mappings()]
             return [(entry, _content(connection, entry)) for entry in found]
 
     def head(self) -> Head:
@@ -220,6 +220,11 @@ def _watched() -> Iterator[None]:
         raise LedgerDown(f"{type(cause).__name__}: {str(cause).splitlines()[0][:200]}") from None
     except OSError as error:
         raise LedgerDown(f"{type(error).__name__}: {error.strerror}") from None
+
+
+def _plain(row: Any) -> Row:
+    """A row with names of plain text: SQLAlchemy's own kind of text is refused by orjson."""
+    return {"".join(name): value for name, value in row.items()}
 
 
 def _append(connection: Connection, kind: str, at_s: float, row: Row) -> int:
@@ -264,4 +269,4 @@ def _content(connection: Connection, entry: Row) -> Row | None:
     if table is None:
         return None
     found = connection.execute(select(table).where(table.c.seq == entry["seq"])).mappings().first()
-    return None if found is None else dict(found)
+    return None if found is None else _plain(found)

@@ -185,8 +185,10 @@ def series(value: Any, where: str, groups: int, steps: int, hold: bool = True) -
     Raises:
         RequestError: it is no list of lists of numbers, a series is empty or longer than `steps`.
     """
-    if isinstance(value, np.ndarray) and value.ndim == 2:
-        value = list(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and value.ndim == 2:
+        if len(value) != groups or not 1 <= value.shape[1] <= steps:
+            raise RequestError(where, f"should hold {groups} series of 1 to {steps} numbers")
+        return np.where(np.isinf(value), np.nan, value).astype(np.float64)
     if not isinstance(value, list) or len(value) != groups:
         raise RequestError(where, f"should be a list of {groups} series, one a row")
     rows = [numbers(row if isinstance(row, list | np.ndarray) else [row], where) for row in value]
