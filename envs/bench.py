@@ -27,7 +27,7 @@ def simulate(
         Path | None, typer.Option("--json", help="Write the figures to this file too.", show_default=False)
     ] = None,
     days: Annotated[int, typer.Option(min=1, help="Distinct days in the bank, drawn beforehand.")] = 4096,
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each figure; the median counts.")] = 5,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each figure; the median counts.")] = 15,
     worlds: Annotated[int, typer.Option(min=1, help="Worlds of a batch.")] = 1024,
     threads: Annotated[int, typer.Option(min=0, help="Threads; 0: one for each usable core.")] = 0,
     dtype: Annotated[str, typer.Option(help="Precision: float32, as in training, or float64.")] = "float32",

@@ -63,10 +63,8 @@ def measure_preset(preset: str, plan: Plan, progress: Progress) -> dict[str, flo
         f"batch_{plan.worlds}_obs_congested": lambda: batch_obs(bank, plan),
     }
     task = progress.add_task(f"{preset}: measuring", total=len(measures) * plan.runs)
-    figures = {}
-    for name, prepare in measures.items():
-        figures[name] = _median_rate(prepare(), plan.runs, lambda: progress.advance(task))
-    return figures | {"scenario_days_per_s": rate}
+    ready = {name: prepare() for name, prepare in measures.items()}
+    return _median_rates(ready, plan.runs, lambda: progress.advance(task)) | {"scenario_days_per_s": rate}
 
 
 def gym_b1(bank: Bank) -> Run:
@@ -164,16 +162,21 @@ def measure_import_s(runs: int) -> float:
     return median(times)
 
 
-def _median_rate(run: Run, runs: int, advance: Callable[[], None]) -> float:
-    """Median of steps per second over `runs` runs, after one that warms up and compiles."""
-    run()
-    rates = []
+def _median_rates(ready: dict[str, Run], runs: int, advance: Callable[[], None]) -> dict[str, float]:
+    """Median of steps per second over `runs` rounds of all figures, after one that warms up and compiles.
+
+    A figure's runs lie apart, so that what else the machine does for a moment meets few of them.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in ready}
+    for run in ready.values():
+        run()
     for _ in range(runs):
-        started = time.perf_counter()
-        steps = run()
-        rates.append(steps / (time.perf_counter() - started))
-        advance()
-    return median(rates)
+        for name, run in ready.items():
+            started = time.perf_counter()
+            steps = run()
+            rates[name].append(steps / (time.perf_counter() - started))
+            advance()
+    return {name: median(values) for name, values in rates.items()}
 
 
 def _roomy(day: Scenario) -> Scenario:

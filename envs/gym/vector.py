@@ -167,7 +167,7 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
         ended = played.done | truncated
         infos = step_infos(played, cost)
         if not ended.any():
-            infos |= _masks(infos, np.ones(self.num_envs, bool))
+            infos |= dict.fromkeys((f"_{name}" for name in infos), np.ones(self.num_envs, bool))
             return as_dict(played.observation), -cost, played.done, truncated, infos
         infos = self._autoreset(played, infos, ended)
         return self._observe(), -cost, played.done, truncated, infos

@@ -21,6 +21,12 @@ HOMES = DayRequest("home-texas", ("ports=3", "interval_minutes=60"))
 MakeBundle = Callable[[str, float], Path]
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask a server that is not there once."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
 @pytest.fixture(scope="session")
 def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A sqlite store of MLflow."""
