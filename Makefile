@@ -21,10 +21,10 @@ define install
   || { tail -n 30 $(VENV)/install.log; echo "pip failed; its whole output: $(VENV)/install.log"; exit 1; }
 endef
 
-.PHONY: help demo test test-slow check fix bench wheel clean
+.PHONY: help demo test test-slow test-postgres check fix bench wheel clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.train ## a day of every preset under every rule; trains a policy for minutes, evaluates and registers it
 	@$(DEMO)
@@ -34,6 +34,9 @@ test: $(VENV)/.dev ## the fast tests
 
 test-slow: $(VENV)/.dev ## the studies, and the wheel in a clean environment
 	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-postgres: $(VENV)/.dev ## the ledger's tests on a throw-away PostgreSQL server; skipped where there is none
+	@.ci/with-postgres $(BIN)/python -m pytest tests/serving/ledger $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## lint, format, types, who may import whom
 	@$(BIN)/ruff check

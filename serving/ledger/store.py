@@ -54,8 +54,12 @@ class Ledger:
         self.url = ledger_url(url)
         self.engine = make_engine(self.url)
         self._known_settings: set[str] = set()
-        with _watched():
-            upgrade(self.engine)
+        try:
+            with _watched():
+                upgrade(self.engine)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -165,6 +169,11 @@ class Ledger:
         with self._reading() as connection:
             for row in connection.execution_options(yield_per=8).execute(query).mappings():
                 yield _plain(row)
+
+    def fleets(self) -> list[str]:
+        """The fleets that have cycles, by name."""
+        with self._reading() as connection:
+            return list(connection.execute(select(cycles.c.fleet).distinct().order_by(cycles.c.fleet)).scalars())
 
     def settings(self, digest: str) -> ServingSettings:
         """The settings with this digest.

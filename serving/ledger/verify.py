@@ -28,7 +28,7 @@ class Verdict:
         more: problems beyond those.
     """
 
-    head: Head = Head()
+    head: Head = field(default_factory=Head)
     cycles: int = 0
     replayed: int = 0
     problems: list[str] = field(default_factory=list)
