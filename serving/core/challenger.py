@@ -47,6 +47,11 @@ class CanaryRunner:
         version = f"{one.version} with {100 * share:g}% {other.name} {other.version} {other.sha256[:12]}"
         self.model = ModelId(one.name, version, one.sha256)
 
+    @property
+    def parts(self) -> tuple[Runner, Runner]:
+        """Champion and challenger."""
+        return self._champion, self._challenger
+
     def ask(self, request: DispatchRequest, snapshot: Snapshot, limit_s: float) -> Proposal:
         """See `runners.Runner`; the champion is asked first, the challenger gets what time is left."""
         until = time.perf_counter() + limit_s

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from ..people import http as people
 from ..service import Service
 from . import cycles, operations
 from .access import Access
@@ -14,7 +15,7 @@ from .limits import Bodies, Guard, Limits
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-ROUTERS = (cycles.router, operations.router)
+ROUTERS = (cycles.router, operations.router, people.router)
 """Each part of the API; a new part is a router here."""
 
 

@@ -105,9 +105,9 @@ class _Series:
 
     interval_s: int
     zone: Any
-    end_s: int = 0  # as it was told last
-    rate_usd_per_kwh: float = 0.0
-    pays_export: bool = False
+    end_s: int
+    rate_usd_per_kwh: float
+    pays_export: bool
     without_kw: dict[int, dict[str, float]] = field(default_factory=dict)
     baseline_kw: dict[int, dict[str, float]] = field(default_factory=dict)
     cars_kw: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -119,19 +119,16 @@ def event_reports(cycles: Iterable[Cycle], now_s: float | None = None) -> list[E
     """The events of a fleet, the earliest first.
 
     Args:
-        cycles: of one fleet, in order of their starts. The cycle after an event's last one gives its last readings.
+        cycles: of one fleet, the latest first. The cycle after an event's last one gives its last readings.
         now_s: for `finished`; None: the end of the last cycle.
     """
     found: dict[EventKey, _Series] = {}
-    end_s, before = 0.0, None
+    after: DispatchRequest | None = None
     for cycle in cycles:
-        if before is not None:
-            _take(found, before, cycle.request)
-        before, end_s = cycle, cycle.request.start_s + cycle.request.interval_s
-    if before is not None:
-        _take(found, before, None)
-    until_s = end_s if now_s is None else now_s
-    return [_report(key, found[key], until_s) for key in sorted(found, key=lambda key: (key.start_s, key.type))]
+        now_s = cycle.request.start_s + cycle.request.interval_s if now_s is None else now_s
+        _take(found, cycle, after)
+        after = cycle.request
+    return [_report(key, found[key], now_s or 0.0) for key in sorted(found, key=lambda key: (key.start_s, key.type))]
 
 
 def _take(found: dict[EventKey, _Series], cycle: Cycle, after: DispatchRequest | None) -> None:
@@ -141,12 +138,12 @@ def _take(found: dict[EventKey, _Series], cycle: Cycle, after: DispatchRequest |
         start, end = (round(request.start_s + float(column[at])) for column in (e.start_in_s, e.end_in_s))
         if end <= request.start_s or start >= request.start_s + request.interval_s:
             continue
-        series = found.setdefault(EventKey(kind, start), _Series(request.interval_s, request.cycle_start.tzinfo))
-        if request.interval_s != series.interval_s:
-            continue  # counts as missing
-        series.end_s = end
-        series.rate_usd_per_kwh, series.pays_export = float(e.rate_usd_per_kwh[at]), bool(e.pays_export[at] == 1)
-        _add(series, cycle, after)
+        key = EventKey(kind, start)
+        if key not in found:  # what was told last counts
+            zone, rate, pays = request.cycle_start.tzinfo, float(e.rate_usd_per_kwh[at]), bool(e.pays_export[at] == 1)
+            found[key] = _Series(request.interval_s, zone, end, rate, pays)
+        if request.interval_s == found[key].interval_s:  # else it counts as missing
+            _add(found[key], cycle, after)
 
 
 def _add(series: _Series, cycle: Cycle, after: DispatchRequest | None) -> None:

@@ -54,7 +54,7 @@ def day_of_events(**changes: Any) -> list[Told]:
 
 
 def one(cycles: list[Told]) -> EventReport:
-    (report,) = event_reports(cycles)
+    (report,) = event_reports(reversed(cycles))
     return report
 
 
@@ -149,7 +149,7 @@ def test_the_report_of_a_simulated_day_is_that_of_the_evaluation() -> None:
         simulator.step(setpoints[-1][None])
     table = event_report(drawn, np.array(setpoints))
     first = table[table["event"] == 1]
-    report = next(one for one in event_reports(cycles) if one.start.isoformat() == first["start"].iloc[0])
+    report = next(one for one in event_reports(reversed(cycles)) if one.start.isoformat() == first["start"].iloc[0])
     ours = {(row.site, row.start.isoformat()): row for row in report.rows}
     assert len(ours) == len(first)
     for theirs in first.itertuples():
