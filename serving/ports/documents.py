@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -79,3 +80,8 @@ def within_age(state: SiteState, now_s: float, longest_s: float, where: str) -> 
     if age_s > longest_s:
         raise PortError(f"{where}: the state is {age_s / 60:.0f} minutes old, of {state.as_of}; is its writer running?")
     return state
+
+
+def without(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The tables but one."""
+    return {key: table for key, table in document.items() if key != name}
