@@ -17,7 +17,7 @@ class Cause(Enum):
     OPERATOR = "the operator has stopped it"
     EVENT = "a grid event keeps it from charging"
     RELEASED = "the car is on its own schedule, so nobody can tell"
-    SHARED = "the limits of the site leave no more power for it"
+    SHARED = "the power limits of site and feeder leave no more for it"
     LATER = "it stays longer than the plan looks ahead"
 
 
@@ -27,7 +27,7 @@ BECAUSE = {
     Why.EMPTY: "",
     Why.DEPARTURE: "as it must to be ready in time",
     Why.MINIMUM_SOC: "as its battery is below the minimum",
-    Why.LIMIT: "as the site's power limit is reached",
+    Why.LIMIT: "as a power limit is reached",
     Why.CHARGER: "as far as charger and car can",
     Why.RESERVE: "so that enough is left for the trip",
     Why.EXPORT_REFUSED: "as nothing may be given to the grid now",

@@ -53,10 +53,10 @@ def test_a_shared_limit_is_named_where_time_would_have_been_enough() -> None:
     told = lines(ports__departs_in_s=[7200.0] * 3, sites__import_limit_kw=[[12.0]])
     assert {one.cause for one in told} >= {"shared"}
     short = next(one for one in told if one.cause == "shared")
-    assert short.sentence.endswith("the limits of the site leave no more power for it.")
+    assert short.sentence.endswith("the power limits of site and feeder leave no more for it.")
     waiting = [one.sentence for one in told if one.mode == "pause"]
     assert waiting
-    assert all("is paused as the site's power limit is reached" in sentence for sentence in waiting)
+    assert all("is paused as a power limit is reached" in sentence for sentence in waiting)
     assert short.missing_kwh == pytest.approx(0.85), "12 kW for 2 h, less losses, for three who asked 54 kWh"
 
 
