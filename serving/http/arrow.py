@@ -135,6 +135,8 @@ def _tables(body: pa.Buffer) -> Iterator[tuple[Mapping[bytes, bytes], pa.Table]]
             raise RequestError(
                 "body", "holds a type that no column has; send numbers, booleans, text, lists of numbers"
             )
+        if len(set(schema.names)) < len(schema.names):
+            raise RequestError("body", "holds a column twice")
         batches = []
         while (message := _next(source)) is not None:
             if message.type != "record batch" or _is_compressed(bytes(message.metadata)):

@@ -45,7 +45,7 @@ async def dispatch(request: Request, service: TheService, _: Annotated[str, need
     if media not in (JSON, arrow.MEDIA):
         raise Refused(415, f"send {JSON} or {arrow.MEDIA}")
     body = await bodies.read(request, limits.arrow_bytes if media == arrow.MEDIA else limits.json_bytes)
-    as_arrow = arrow.MEDIA in request.headers.get("accept", media).lower()
+    as_arrow = _wants_arrow(request, media == arrow.MEDIA)
     try:
         return await run_in_threadpool(_decided, service, body, media, as_arrow)
     finally:
@@ -58,7 +58,7 @@ def cycle(cycle_id: str, request: Request, service: TheService, _: Annotated[str
     row = service.ledger.cycle(cycle_id=cycle_id) if "\x00" not in cycle_id else None
     if row is None:
         raise Refused(404, "there is no such cycle; its name is FLEET.YYYYMMDDTHHMMSSZ")
-    return _answer(told_again(row), arrow.MEDIA in request.headers.get("accept", "").lower())
+    return _answer(told_again(row), _wants_arrow(request, False))
 
 
 @router.get("/decisions", responses=describe.DECISIONS_ANSWERS)
@@ -75,6 +75,12 @@ def decisions(
     bounds: list[Any] = [None if time is None else time.timestamp() for time in (since, until)]
     found = decisions_of(service.ledger, fleet, port, *bounds, limit=limit)
     return Response(canonical_json({"fleet": fleet, "port": port, "decisions": list(found)}), media_type=JSON)
+
+
+def _wants_arrow(request: Request, otherwise: bool) -> bool:
+    """What the client names in its Accept header, or what it sent itself."""
+    accepted = request.headers.get("accept", "").lower()
+    return arrow.MEDIA in accepted or (otherwise and JSON not in accepted)
 
 
 def _decided(service: Service, body: bytearray, media: str, as_arrow: bool) -> Response:
