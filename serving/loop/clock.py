@@ -51,3 +51,7 @@ class SimulatedClock:
     def sleep(self, seconds: float) -> None:
         """See `Clock`."""
         self._now_s += max(seconds, 0.0)
+
+    def set(self, now_s: float) -> None:
+        """Another day begins."""
+        self._now_s = now_s

@@ -12,7 +12,7 @@ from ..messages.answer import DispatchAnswer
 from ..messages.columns import RequestError
 from ..messages.parse import parse_request
 from ..messages.request import DispatchRequest
-from ..messages.vocabulary import DecisionReason, Mode
+from ..messages.vocabulary import DecisionReason
 from ..ports.port import PortError, Receipt, SitePort
 from ..ports.prices import PriceError, PriceSource
 from ..ports.rebase import rebased
@@ -20,7 +20,7 @@ from .clock import Clock
 from .deciders import Decider, Refused, Unreachable
 from .schedule import Schedule
 from .standing import Standing
-from .watch import breaks_a_limit
+from .watch import Cause, called_for
 
 Array = Any
 
@@ -41,7 +41,7 @@ class CycleReport:
         new: of them those that change something.
         refused: why not, by port.
         problems: what went wrong, in sentences; those of the answer among them.
-        cut: whether a limit that was cut between two points of the grid called for it.
+        cause: why it began.
     """
 
     start_s: float
@@ -50,7 +50,7 @@ class CycleReport:
     new: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    cut: bool = False
+    cause: Cause = Cause.SCHEDULE
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Loop:
         prices: beside those that the site tells; None: none.
         last_resort: who decides where the decider cannot be reached; None: nobody, and the leases run out.
         dry_run: nothing is handed over.
-        watch_s: how often the limits are looked at between two cycles; None: never.
+        watch_s: how often the site is looked at between two cycles; None: never.
         report: told of every cycle.
     """
 
@@ -83,15 +83,16 @@ class Loop:
     stopping: bool = False
     standing: Standing = field(default_factory=Standing)
     _last_s: float | None = None
+    _empty: frozenset[str] = frozenset()
 
     def run(self, cycles: int | None = None) -> None:
         """Go on until told to stop, or for so many cycles; a cycle that has begun is finished."""
         while not self.stopping and cycles != 0:
-            cut = self._wait()
-            if self.stopping:
+            cause = self._wait()
+            if cause is None:
                 return
-            start_s = float(int(self.clock.now_s())) if cut else self._next_s()
-            made = self._cycle(start_s, cut)
+            start_s = self._next_s() if cause is Cause.SCHEDULE else float(int(self.clock.now_s()))
+            made = self._cycle(start_s, cause)
             self._last_s = start_s
             self.report(made)
             cycles = None if cycles is None else cycles - 1
@@ -99,47 +100,48 @@ class Loop:
     def _next_s(self) -> float:
         return self.schedule.next_start_s(self.clock.now_s(), self._last_s)
 
-    def _wait(self) -> bool:
-        """Wait for the next cycle; True where a limit that was cut calls for one before."""
+    def _wait(self) -> Cause | None:
+        """Wait for the next cycle; returns why it begins, None where the loop is to stop."""
         looked_s = self.clock.now_s()
         while not self.stopping:
             now_s = self.clock.now_s()
             left_s = self._next_s() - now_s
             if left_s <= 0.0:
-                return False
+                return Cause.SCHEDULE
             if self.watch_s is not None and now_s - looked_s >= self.watch_s:
                 looked_s = now_s
-                if self._is_cut(now_s):
-                    return True
+                if (cause := self._look(float(int(now_s)))) is not None:
+                    return cause
             # In short sleeps: the clock may be put forward or back meanwhile.
             self.clock.sleep(min(left_s, self.watch_s or left_s, self.schedule.skew_s))
-        return False
+        return None
 
-    def _is_cut(self, now_s: float) -> bool:
-        """Whether what stands at the chargers breaks a limit that holds now."""
-        at_s = float(int(now_s))
+    def _look(self, at_s: float) -> Cause | None:
+        """Whether the site calls for a cycle before its time."""
         if self._last_s is None or at_s <= self._last_s or self.dry_run:
-            return False
+            return None
         try:
             request = self._request(at_s, [])
         except (PortError, RequestError):
-            return False  # the next cycle tells
-        return breaks_a_limit(request, self.standing.setpoints_kw(request.ports.id, at_s))
+            return None  # the next cycle tells
+        return called_for(request, self.standing.setpoints_kw(request.ports.id, at_s), self._empty)
 
-    def _cycle(self, start_s: float, cut: bool) -> CycleReport:
+    def _cycle(self, start_s: float, cause: Cause) -> CycleReport:
         problems: list[str] = []
         try:
             request = self.standing.told(self._request(start_s, problems))
         except (PortError, RequestError) as error:
-            return CycleReport(start_s, problems=(*problems, f"the site: {error}"), cut=cut)
+            return CycleReport(start_s, problems=(*problems, f"the site: {error}"), cause=cause)
         answer = self._decided(request, problems)
         if answer is None:
-            return CycleReport(start_s, problems=tuple(problems), cut=cut)
+            return CycleReport(start_s, problems=tuple(problems), cause=cause)
         problems += answer.problems
         receipt = self._handed_over(request, answer, problems)
-        steered = receipt.accepted & (answer.decisions.reason != DecisionReason.EMPTY)
+        gone = answer.decisions.reason == DecisionReason.EMPTY
+        self._empty = frozenset(answer.decisions.id[gone].tolist())
+        steered = receipt.accepted & ~gone
         new = int((steered & answer.decisions.command_due).sum())
-        return CycleReport(start_s, answer, int(steered.sum()), new, receipt.refused, tuple(problems), cut)
+        return CycleReport(start_s, answer, int(steered.sum()), new, receipt.refused, tuple(problems), cause)
 
     def _request(self, start_s: float, problems: list[str]) -> DispatchRequest:
         """What the site and the price sources tell, as a request."""
@@ -198,8 +200,3 @@ class Loop:
             return nothing
         self.standing.after(request, answer.decisions, receipt)
         return receipt
-
-
-def exports(answer: DispatchAnswer) -> int:
-    """How many cars of an answer export."""
-    return int((answer.decisions.mode == Mode.EXPORT).sum())

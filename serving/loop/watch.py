@@ -1,7 +1,9 @@
-"""Looking at limits between two cycles: whether what stands at the chargers breaks one that was cut meanwhile."""
+"""Looking at a site between two cycles: whether it calls for one before its time."""
 
 from __future__ import annotations
 
+from collections.abc import Set
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,28 @@ Array = Any
 
 SLACK_KW = 0.05
 """By which a limit may be passed before a cycle is called for: less than the least step of any charger."""
+
+
+class Cause(StrEnum):
+    """Why a cycle begins."""
+
+    SCHEDULE = "schedule"
+    LIMIT = "a limit was cut"
+    ARRIVAL = "a car came"
+
+
+def called_for(request: DispatchRequest, setpoint_kw: Array, were_empty: Set[str]) -> Cause | None:
+    """Why a cycle should begin now; None: it need not.
+
+    Args:
+        request: the site as it is now.
+        setpoint_kw: what stands at its chargers, (N,); NaN: nothing.
+        were_empty: ports that had no car in the last cycle; one who came since charges at full power meanwhile.
+    """
+    if breaks_a_limit(request, setpoint_kw):
+        return Cause.LIMIT
+    came = (request.ports.plugged == 1) & np.isin(request.ports.id, np.array(list(were_empty), np.str_))
+    return Cause.ARRIVAL if came.any() else None
 
 
 def breaks_a_limit(request: DispatchRequest, setpoint_kw: Array) -> bool:

@@ -1,0 +1,263 @@
+"""From the options of `ebbflow dispatch` to a running loop."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from ...configs.messages import ConfigError, unknown_name
+from ..core.cycle import Kit, make_kit
+from ..core.runners import Runner
+from ..core.settings import ServingSettings, load_serving
+from ..ports.port import SitePort
+from ..ports.prices.source import FirstOf, PriceSource
+from .clock import Clock, SystemClock
+from .deciders import Decider, InProcess, OverHttp, Recorded
+from .loop import Loop
+from .report import Teller
+from .schedule import Schedule
+
+if TYPE_CHECKING:
+    from ...envs.world.tariffs import Tariff
+
+KINDS = ("files", "http", "https", "ocpp", "simulated")
+LIVE, SIMULATED = "default", "simulated"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `ebbflow dispatch` was told; see its help."""
+
+    port: str
+    fleet: str | None = None
+    interval_minutes: int = 15
+    zone: str | None = None
+    url: str | None = None
+    token: str | None = None
+    site_token: str | None = None
+    ledger: str | None = None
+    bundle: str | None = None
+    policy: str | None = None
+    prices: tuple[str, ...] = ()
+    prices_token: str | None = None
+    tariff: str | None = None
+    location: str | None = None
+    market: str | None = None
+    preset: str | None = None
+    overrides: tuple[str, ...] = ()
+    dry_run: bool = False
+    watch_s: float = 30.0
+    cycles: int | None = None
+    as_json: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Of port."""
+        return self.port.partition(":")[0]
+
+    @property
+    def place(self) -> str:
+        """What stands behind the kind."""
+        return self.port if self.kind.startswith("http") else self.port.partition(":")[2]
+
+
+def check(options: Options) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        ConfigError: it says what, and what to write.
+    """
+    if options.kind not in KINDS or not options.place:
+        kinds = "simulated:SCENARIO, files:FOLDER, http://GATEWAY or ocpp:SITE.toml"
+        raise ConfigError(f"{unknown_name('kind of port', options.kind, KINDS)}; write {kinds}")
+    if options.url is not None:
+        here = {"--bundle": options.bundle, "--policy": options.policy, "--ledger": options.ledger}
+        given = [name for name, value in here.items() if value is not None]
+        if given:
+            raise ConfigError(f"{given[0]} is the service's at {options.url}; leave it out, or --url")
+        if options.dry_run:
+            raise ConfigError(
+                "--dry-run decides in this process: the service would keep in its ledger what was never sent; "
+                "leave out --url"
+            )
+    if options.bundle is not None and options.policy is not None:
+        raise ConfigError("--bundle and --policy both name who decides; give one")
+
+
+def dispatch_live(options: Options) -> bool:
+    """Dispatch a real site until stopped; returns whether the last cycle was answered.
+
+    Raises:
+        ConfigError: an option cannot be.
+        KeyboardInterrupt: it was stopped by Ctrl-C, after the cycle that had begun.
+    """
+    check(options)
+    clock, tariff = SystemClock(), _tariff(options)
+    schedule = Schedule(options.interval_minutes * 60, _zone(options, tariff))
+    prices = price_source(options, tariff)
+    teller = Teller(schedule.zone, as_json=options.as_json, dry_run=options.dry_run)
+    with closing(make_decider(options, clock, LIVE)) as decider, closing(live_port(options, clock)) as port:
+        loop = Loop(
+            options.fleet or "fleet", port, decider, schedule, clock, prices=prices, dry_run=options.dry_run,
+            watch_s=options.watch_s or None, report=teller,
+            last_resort=None if options.url is None else InProcess(rules_kit(options), ledger_up=False),
+        )  # fmt: skip
+        with stopped_by_signals(loop, clock):
+            loop.run(options.cycles)
+        teller.end(loop.standing.last_end_s())
+    return teller.answered
+
+
+@contextmanager
+def stopped_by_signals(loop: Loop, clock: Clock) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the loop after the cycle that has begun; a second Ctrl-C ends it at once.
+
+    Raises:
+        KeyboardInterrupt: at the end, where Ctrl-C was the reason.
+    """
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        loop.stopping = True
+        if isinstance(clock, SystemClock):
+            clock.stop()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signal.SIGINT in came:
+        raise KeyboardInterrupt
+
+
+def make_decider(options: Options, clock: Clock, preset: str, reserve: Sequence[str] = ()) -> Decider:
+    """Who decides: elsewhere, here with a ledger, or here without.
+
+    Args:
+        options: of the command.
+        clock: of the loop.
+        preset: of the service, where the options name none.
+        reserve: settings below those of the options.
+
+    Raises:
+        ConfigError: no such preset, policy or bundle; or the ledger cannot be opened.
+    """
+    if options.url is not None:
+        return OverHttp(options.url, options.token)
+    settings = load_serving(options.preset or preset, (*reserve, *options.overrides))
+    if options.dry_run or options.ledger is None:
+        return InProcess(_kit(options, settings))
+    from ..http.start import make_service
+
+    service = make_service(settings, options.ledger, options.bundle)
+    service.clock = clock.now_s
+    if options.policy is not None:
+        service.replace_kit(make_kit(settings, policy_runner(options.policy)))
+    return Recorded(service)
+
+
+def rules_kit(options: Options) -> Kit:
+    """The rules alone."""
+    return make_kit(load_serving(options.preset or LIVE, options.overrides))
+
+
+def _kit(options: Options, settings: ServingSettings) -> Kit:
+    if options.policy is not None:
+        return make_kit(settings, policy_runner(options.policy))
+    if options.bundle is None:
+        return make_kit(settings)
+    from ..service.models import load_model
+
+    return make_kit(settings, load_model(options.bundle, settings).runner)
+
+
+def policy_runner(name: str) -> Runner:
+    """A policy by name: a rule of ours is asked in this process, anything else in one that can be killed.
+
+    Raises:
+        ValueError: there is no such policy.
+    """
+    from ...agents.policy import find_policy
+    from ...agents.rules.rule import Rule
+    from ..core.runners import InlineRunner
+    from ..core.worker import WorkerRunner
+
+    policy = find_policy(name)
+    if isinstance(policy, Rule):
+        return InlineRunner(policy)
+    worker = WorkerRunner(name)
+    worker.start()
+    return worker
+
+
+def live_port(options: Options, clock: Clock) -> SitePort:
+    """The site.
+
+    Raises:
+        ConfigError: it cannot be opened.
+    """
+    if options.kind == "files":
+        from ..ports.files import FilesPort
+
+        if not Path(options.place).is_dir():
+            raise ConfigError(f"{options.place} is no folder; name the one that holds state.json")
+        return FilesPort(options.place)
+    if options.kind == "ocpp":
+        from ..ports.ocpp.port import OcppPort
+        from ..ports.ocpp.site import load_site
+
+        return OcppPort(load_site(Path(options.place)), clock.now_s)
+    from ..ports.gateway import HttpPort
+
+    return HttpPort(options.place, options.site_token)
+
+
+def price_source(options: Options, tariff: Tariff | None) -> PriceSource | None:
+    """Where prices come from, beside those that the site tells; None: nowhere else.
+
+    Raises:
+        ValueError: a tariff that follows a market, and no prices of one.
+    """
+    from ..ports.prices.files import PriceFile
+    from ..ports.prices.url import PriceUrl
+
+    at, kind = options.location, options.market
+    sources: list[PriceSource] = [
+        PriceUrl(name, token=options.prices_token, location=at, market=kind)
+        if "://" in name
+        else PriceFile(name, location=at, market=kind)
+        for name in options.prices
+    ]
+    market = FirstOf(sources) if sources else None
+    if tariff is None:
+        return market
+    from ..ports.prices.tariffed import TariffPrices
+
+    return TariffPrices(tariff, market)
+
+
+def _tariff(options: Options) -> Tariff | None:
+    if options.tariff is None:
+        return None
+    from ...envs.world.tariffs import load_tariff
+
+    return load_tariff(options.tariff)
+
+
+def _zone(options: Options, tariff: Tariff | None) -> tzinfo:
+    from ...envs.world.calendar import time_zone
+
+    name = options.zone or (tariff.timezone if tariff is not None else None)
+    if name is None:
+        raise ConfigError("give the site's time zone, e.g. --zone America/Los_Angeles: nights and peaks are local")
+    return time_zone(name)
