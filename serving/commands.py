@@ -24,7 +24,9 @@ def serve(
     ledger: LedgerOption = DEFAULT_LEDGER,
     bundle: Annotated[
         str | None,
-        typer.Option(help="Folder of a policy, or FOLDER#DIGEST to take no other. Without one the rules decide."),
+        typer.Option(
+            help="Deployment, or folder of a policy, or FOLDER#DIGEST to take no other. Without one the rules decide."
+        ),
     ] = None,
     settings: SettingsOption = "default",
     set_: SetOption = None,
@@ -93,3 +95,15 @@ def revoke_token(
     from .http.token_command import revoke_token
 
     revoke_token(token, tokens)
+
+
+def bench_serve(
+    cycles: Annotated[int, typer.Option(min=10, help="Cycles of each case.")] = 200,
+    million: Annotated[bool, typer.Option(help="A million cars in one cycle, too.")] = True,
+    bundle: Annotated[str | None, typer.Option(help="Folder of a policy; without one the rules decide.")] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure how fast the service answers over HTTP, ledger on: 100, 10,000 and 1,000,000 cars."""
+    from .bench.command import bench_serve
+
+    bench_serve(cycles, million, bundle, json_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -66,6 +67,7 @@ def settings_document(settings: ServingSettings) -> dict[str, Any]:
     return settings.model_dump(mode="json")
 
 
+@cache
 def settings_digest(settings: ServingSettings) -> str:
     """SHA-256 of all settings."""
     return digest(settings_document(settings))
@@ -90,13 +92,18 @@ def cycle_row(request: DispatchRequest, outcome: Outcome, answer_json: bytes, be
         "ports": request.n_ports,
         "input_sha256": answer.input_sha256,
         "model_sha256": answer.model.sha256,
-        "version": version("ebbflow"),
+        "version": _release(),
         "request": packed(request_document(request)),
         "answer": squeezed(answer_json),
         "record": packed(record_document(outcome.record)),
         "memory_after": packed(memory_document(outcome.memory)),
         "memory_before": None if before is None else packed(memory_document(before)),
     }
+
+
+@cache
+def _release() -> str:
+    return version("ebbflow")
 
 
 def stored_cycle(row: Mapping[str, Any]) -> StoredCycle:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .canonical import digest
+from .fields import PORT_FIELDS
 from .vocabulary import Override
 
 Array = Any
@@ -172,9 +173,20 @@ def request_document(request: DispatchRequest) -> dict[str, Any]:
         made[name] = {key: _plain(key, value, names) for key, value in made[name].items()}
     if not request.ports.car.astype(bool).any():
         del made["ports"]["car"]
+    for name, field in PORT_FIELDS.items():
+        if _says_nothing(getattr(request.ports, name), field.default):
+            del made["ports"][name]
     if np.isnan(request.prices.published_age_s):
         del made["prices"]["published_age_s"]
     return made
+
+
+def _says_nothing(column: Array, default: float | None) -> bool:
+    """Whether a column holds its default alone, so that a message without it says the same."""
+    if default is None:
+        return False
+    same = np.isnan(column) if np.isnan(default) else column == default
+    return bool(same.all())
 
 
 def _plain(key: str, value: Any, names: Mapping[str, Array]) -> Any:

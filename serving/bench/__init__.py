@@ -1,0 +1,1 @@
+"""How fast the service answers, over HTTP, with the ledger on."""
