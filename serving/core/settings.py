@@ -78,6 +78,13 @@ class LeaseSettings(Section):
     cycles: Count = 2
 
 
+class ChallengerSettings(Section):
+    """What a deployed challenger may do beside the champion."""
+
+    shadow: bool = True  # it is asked after each answer, and measured
+    most_canary_share: Share = 0.5  # of the cars that it may decide for; a deployment that says more is not taken up
+
+
 class ServingSettings(Section):
     """A whole serving preset."""
 
@@ -90,6 +97,7 @@ class ServingSettings(Section):
     breaker: BreakerSettings = BreakerSettings()
     lease: LeaseSettings = LeaseSettings()
     reserve: ReserveSettings = ReserveSettings()
+    challenger: ChallengerSettings = ChallengerSettings()
 
     def kept_back(self) -> Reserve:
         """What the projection takes."""

@@ -248,7 +248,11 @@ ORDERS_ANSWERS = _answers(
     _object({"fleet": TEXT, "orders": _list(_object(_ORDER))}, ("fleet", "orders")), {400: "Cannot be read"} | DOWN
 )
 MODEL_ANSWERS = _answers(
-    _object({"model": {"type": ["object", "null"]}, "problems": _list(TEXT)}, ("model", "problems")), {}
+    _object(
+        {"model": {"type": ["object", "null"]}, "shadow": {"type": ["object", "null"]}, "problems": _list(TEXT)},
+        ("model", "problems"),
+    ),
+    {},
 )
 LIVE_ANSWERS = _answers(_object({"live": {"type": "boolean"}}, ("live",)), {})
 _READY = _object(

@@ -70,7 +70,7 @@ def model(service: TheService, _: Annotated[str, needs(Scope.READ)]) -> Response
     """The policy in use: name, run, digest, trained ranges, evaluation; null where the rules decide."""
     runner = service.kit.runner
     told = None if runner is None else {**runner.model._asdict(), **service.card}
-    return JSONResponse({"model": told, "problems": list(service.problems)})
+    return JSONResponse({"model": told, "shadow": service.shadow_card or None, "problems": list(service.problems)})
 
 
 @router.get("/livez", tags=["probes"], responses=describe.LIVE_ANSWERS)

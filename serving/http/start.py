@@ -8,6 +8,8 @@ from pathlib import Path
 from ...configs.messages import ConfigError
 from ..core.cycle import make_kit
 from ..core.settings import ServingSettings, load_serving
+from ..deploy.live import Follower
+from ..deploy.record import is_deployment
 from ..ledger.store import Ledger, LedgerDown
 from ..service import Service
 from ..service.models import load_model
@@ -41,7 +43,7 @@ def start(
     try:
         run(app, host, port, limits)
     finally:
-        service.ledger.close()
+        service.close()
 
 
 def make_access(host: str, tokens: Path) -> Access:
@@ -72,7 +74,11 @@ def make_service(settings: ServingSettings, ledger: str, bundle: str | None) -> 
     except LedgerDown as down:
         raise ConfigError(f"the ledger cannot be opened: {down}") from None
     service = Service(make_kit(settings), opened)
-    if bundle is not None:
+    if bundle is not None and is_deployment(bundle):
+        follower = Follower(service, Path(bundle))
+        service.closing.append(follower.stop)
+        follower.start()
+    elif bundle is not None:
         try:
             runner, service.card = load_model(bundle, settings)
             service.replace_kit(make_kit(settings, runner))

@@ -75,6 +75,8 @@ class Metrics:
             "shadow_disagreement_kw", "Between the answers and those of the challenger in shadow", buckets=KW, **own
         )
         self.disagreement_usd = Gauge("shadow_disagreement_usd", "What the challenger's last answer cost more", **own)
+        self.shadow_cycles = Counter("shadow_cycles", "Cycles of the challenger in shadow", ["outcome"], **own)
+        self.reload_failures = Counter("reload_failures", "Deployments that could not be taken up", **own)
         self.bundle = Gauge("bundle_info", "The policy in use", ["name", "version", "sha256"], **own)
         self.last_ledger_error = ""
 

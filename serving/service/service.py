@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.controls import Order, make_order
 from ..core.cycle import Kit, Outcome, dispatch
+from ..core.memory import Memory
 from ..ledger.documents import answer_json, cycle_row, stored_answer, unsqueezed
 from ..ledger.store import Ledger, LedgerDown, LedgerMoved, Row
 from ..messages.answer import DispatchAnswer, answer_from
@@ -22,6 +23,9 @@ from .metrics import Metrics
 
 TRIES = 5
 """At a cycle that other processes overtake."""
+
+
+Watcher = Callable[[DispatchRequest, Memory, Kit, DispatchAnswer], None]
 
 
 class CycleConflict(ValueError):
@@ -68,6 +72,10 @@ class Service:
     Attributes:
         card: what is known of the policy, for people.
         problems: what was wrong when it was set up, for people.
+        watchers: told of each cycle once its answer stands: request, memory before, kit and answer. They return at
+            once and raise nothing.
+        closing: called when it is closed.
+        shadow_card: what the challenger in shadow would have done in the last cycle; empty where there is none.
     """
 
     def __init__(self, kit: Kit, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
@@ -75,9 +83,18 @@ class Service:
         self.metrics = Metrics()
         self.card: dict[str, Any] = {}
         self.problems: tuple[str, ...] = ()
+        self.watchers: list[Watcher] = []
+        self.shadow_card: dict[str, Any] = {}
+        self.closing: list[Callable[[], None]] = []
         self._fleets: dict[str, Fleet] = {}
         self._guard = threading.Lock()
         self.metrics.show_kit(kit)
+
+    def close(self) -> None:
+        """End what runs beside it, and give the ledger back."""
+        for end in self.closing:
+            end()
+        self.ledger.close()
 
     def replace_kit(self, kit: Kit) -> None:
         """Decide with another kit from the next cycle on; one that is being decided ends with the old one."""
@@ -161,12 +178,14 @@ class Service:
         ledger_up = self._catch_up(fleet, request.fleet)
         if (told := self._told(fleet, request, ledger_up)) is not None:
             return told
-        kit, now = self.kit, self._now()
-        outcome = dispatch(request, fleet.memory, kit, now, ledger_up=ledger_up)
+        kit, now, before = self.kit, self._now(), fleet.memory
+        outcome = dispatch(request, before, kit, now, ledger_up=ledger_up)
         body = answer_json(outcome.answer)
         if ledger_up:
             try:
                 self._record(fleet, request, outcome, body, kit)
+                for tell in self.watchers:
+                    tell(request, before, kit, outcome.answer)
                 return Answered(outcome.answer, body, True)
             except LedgerDown as down:
                 self.metrics.ledger_failed(str(down))

@@ -1,0 +1,104 @@
+"""MLflow's model registry, read once by `ebbflow deploy`: the only place of the service that imports MLflow."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from ...configs.messages import ConfigError
+
+SCHEME = "models:/"
+ARTIFACT = "bundle"
+"""Folder of a run's artifacts that holds its bundle, as `ebbflow train` registers it."""
+
+SETTING, DEFAULT_URI = "MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"
+
+HABITS = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+"""Unless the user says otherwise: a server that does not answer must not hold up a roll-out for minutes."""
+
+
+class Fetched(NamedTuple):
+    """A bundle as it was downloaded, not yet trusted."""
+
+    name: str
+    version: str
+    sha256: str  # that it was registered with
+    folder: Path
+
+
+class Wanted(NamedTuple):
+    """A version of a registered model; one of `alias` and `number` is empty."""
+
+    name: str
+    alias: str
+    number: str
+
+
+def parse_source(source: str) -> Wanted:
+    """Read `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    match = re.fullmatch(rf"{SCHEME}([^/@\s]+)(?:@([A-Za-z0-9_-]+)|/(\d+))", source)
+    if match is None:
+        raise ConfigError(f"{source!r} names no version; write {SCHEME}NAME@ALIAS or {SCHEME}NAME/VERSION")
+    return Wanted(match[1], match[2] or "", match[3] or "")
+
+
+def fetch(source: str, into: Path, uri: str | None = None) -> Fetched:
+    """Download a registered bundle.
+
+    Args:
+        source: see `parse_source`.
+        into: an empty folder.
+        uri: of the store; None: of the environment, else the sqlite file of this folder.
+
+    Raises:
+        ModuleNotFoundError: mlflow is not installed.
+        ConfigError: the store does not answer, has no such version, or it was not registered by `ebbflow train`.
+    """
+    wanted, where = parse_source(source), uri or os.environ.get(SETTING) or DEFAULT_URI
+    _check_store(where)
+    for name, value in HABITS.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    try:
+        client = MlflowClient(where, where)
+        found: Any = (
+            client.get_model_version_by_alias(wanted.name, wanted.alias)
+            if wanted.alias
+            else client.get_model_version(wanted.name, wanted.number)
+        )
+        digest = found.tags.get("digest", "")
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise ConfigError(f"{source}: registered without a digest; `ebbflow train` registers with one")
+        folder = Path(client.download_artifacts(found.run_id, ARTIFACT, str(into)))
+    except (MlflowException, OSError) as error:
+        raise ConfigError(f"{source}: not in {_shown(where)}: {_shown(str(error), where)}") from None
+    return Fetched(found.name, str(found.version), digest, folder)
+
+
+def _check_store(uri: str) -> None:
+    """Asking a sqlite store that is not there would make one."""
+    path = uri.removeprefix("sqlite:///")
+    if path != uri and not Path(path).is_file():
+        raise ConfigError(f"{path}: no such tracking store; name one by --tracking or {SETTING}")
+
+
+def _shown(text: str, uri: str | None = None) -> str:
+    """One line without the password that the store's address holds."""
+    password = urlsplit(uri or text).password
+    return (text.replace(f":{password}@", ":***@") if password else text).splitlines()[0][:300]
