@@ -16,7 +16,7 @@ from .deciders import Decider
 from .loop import Loop
 from .report import Teller
 from .schedule import Schedule
-from .start import SIMULATED, Options, check, make_decider, stopped_by_signals
+from .start import SIMULATED, Options, check, last_resort, make_decider, stopped_by_signals
 
 NO_LETTERS = r"[^A-Za-z0-9._-]"
 
@@ -31,12 +31,13 @@ def dispatch_days(options: Options, request: DayRequest) -> bool:
     check(options)
     drawn = draw_days(request)
     clock = SimulatedClock(drawn.scenarios[0].start.timestamp())
-    whole = True
-    with closing(make_decider(options, clock, SIMULATED, reserve_settings(drawn))) as decider:
+    reserve, whole = reserve_settings(drawn), True
+    last = last_resort(options, SIMULATED, reserve)
+    with closing(make_decider(options, clock, SIMULATED, reserve)) as decider:
         for number, day in enumerate(drawn.scenarios, request.first_day):
             base = options.fleet or re.sub(NO_LETTERS, "-", drawn.name)
             name = f"{base}.{request.split}{request.seed}.{number}"
-            whole &= _play(replace(options, fleet=name), day, decider, clock)
+            whole &= _play(replace(options, fleet=name), day, decider, last, clock)
     return whole
 
 
@@ -51,7 +52,7 @@ def reserve_settings(drawn: DrawnDays) -> tuple[str, ...]:
     )
 
 
-def _play(options: Options, day: Scenario, decider: Decider, clock: SimulatedClock) -> bool:
+def _play(options: Options, day: Scenario, decider: Decider, last: Decider | None, clock: SimulatedClock) -> bool:
     port = SimulatedPort(day)
     clock.set(port.start_s)
     zone = day.start.tzinfo
@@ -59,7 +60,9 @@ def _play(options: Options, day: Scenario, decider: Decider, clock: SimulatedClo
     schedule = Schedule(port.interval_s, zone)
     teller = Teller(schedule.zone, as_json=options.as_json, dry_run=options.dry_run)
     fleet = options.fleet or ""
-    loop = Loop(fleet, port, decider, schedule, clock, dry_run=options.dry_run, report=teller)
+    loop = Loop(
+        fleet, port, decider, schedule, clock, last_resort=last, dry_run=options.dry_run, report=teller,
+    )  # fmt: skip
     with stopped_by_signals(loop, clock):
         loop.run(min(options.cycles or port.steps, port.steps))
     if options.cycles is None and not options.dry_run:

@@ -105,8 +105,7 @@ def dispatch_live(options: Options) -> bool:
     with closing(make_decider(options, clock, LIVE)) as decider, closing(live_port(options, clock)) as port:
         loop = Loop(
             options.fleet or "fleet", port, decider, schedule, clock, prices=prices, dry_run=options.dry_run,
-            watch_s=options.watch_s or None, report=teller,
-            last_resort=None if options.url is None else InProcess(rules_kit(options), ledger_up=False),
+            watch_s=options.watch_s or None, report=teller, last_resort=last_resort(options, LIVE),
         )  # fmt: skip
         with stopped_by_signals(loop, clock):
             loop.run(options.cycles)
@@ -166,9 +165,12 @@ def make_decider(options: Options, clock: Clock, preset: str, reserve: Sequence[
     return Recorded(service)
 
 
-def rules_kit(options: Options) -> Kit:
-    """The rules alone."""
-    return make_kit(load_serving(options.preset or LIVE, options.overrides))
+def last_resort(options: Options, preset: str, reserve: Sequence[str] = ()) -> Decider | None:
+    """The rules in this process, without export, for a service that cannot be reached; None where it is this one."""
+    if options.url is None:
+        return None
+    settings = load_serving(options.preset or preset, (*reserve, *options.overrides))
+    return InProcess(make_kit(settings), ledger_up=False)
 
 
 def _kit(options: Options, settings: ServingSettings) -> Kit:
@@ -231,7 +233,8 @@ def price_source(options: Options, tariff: Tariff | None) -> PriceSource | None:
     from ..ports.prices.files import PriceFile
     from ..ports.prices.url import PriceUrl
 
-    at, kind = options.location, options.market
+    followed = tariff.settlement_point if tariff is not None else None
+    at, kind = options.location or followed, options.market
     sources: list[PriceSource] = [
         PriceUrl(name, token=options.prices_token, location=at, market=kind)
         if "://" in name
