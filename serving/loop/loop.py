@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from .standing import Standing
 from .watch import Cause, called_for
 
 Array = Any
+log = logging.getLogger("ebbflow.serving.loop")
 
 RETRY_SHARE = 0.2
 """Of an interval: how long the same request is sent again before the last resort decides."""
@@ -92,7 +94,7 @@ class Loop:
             if cause is None:
                 return
             start_s = self._next_s() if cause is Cause.SCHEDULE else float(int(self.clock.now_s()))
-            made = self._cycle(start_s, cause)
+            made = self._guarded(start_s, cause)
             self._last_s = start_s
             self.report(made)
             cycles = None if cycles is None else cycles - 1
@@ -122,9 +124,16 @@ class Loop:
             return None
         try:
             request = self._request(at_s, [])
-        except (PortError, RequestError):
+        except Exception:
             return None  # the next cycle tells
         return called_for(request, self.standing.setpoints_kw(request.ports.id, at_s), self._empty)
+
+    def _guarded(self, start_s: float, cause: Cause) -> CycleReport:
+        try:
+            return self._cycle(start_s, cause)
+        except Exception as error:  # a fault of ours or of a port costs this cycle, never the loop
+            log.exception("cycle failed")
+            return CycleReport(start_s, problems=(f"the cycle failed: {type(error).__name__}: {error}",), cause=cause)
 
     def _cycle(self, start_s: float, cause: Cause) -> CycleReport:
         problems: list[str] = []

@@ -15,6 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,15 @@ def read_prices(
     """
     try:
         text = _plain(body).decode("utf-8-sig")
+        if not text.strip():
+            raise ValueError("is empty")
         if text.lstrip().startswith("{"):
             return _from_json(text, name, published_s)
         if text.splitlines()[0].partition(",")[0].strip() == "start":
             return _from_csv(text, name, published_s)
         return _from_market(body, name, published_s, location, market)
-    except (ValueError, IndexError, zlib.error) as error:
-        raise PriceError(f"{name}: {error or 'is empty'}") from None
+    except (ValueError, zlib.error) as error:
+        raise PriceError(f"{name}: {error}") from None
 
 
 def _plain(body: bytes) -> bytes:
@@ -103,6 +106,8 @@ def _from_csv(text: str, name: str, published_s: float) -> PriceSeries:
 def _from_market(body: bytes, name: str, published_s: float, location: str | None, market: str | None) -> PriceSeries:
     from ....envs.world.files.prices import read_prices as read_market
 
+    if find_spec("pandas") is None:
+        raise ValueError("is in no format of ours, and a market's own takes pandas: pip install 'ebbflow[sim]'")
     with tempfile.NamedTemporaryFile(suffix=Path(name).suffix) as file:
         file.write(body)
         file.flush()

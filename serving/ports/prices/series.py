@@ -46,5 +46,11 @@ class PriceSeries:
         row = np.searchsorted(self.start_s, moments, side="right") - 1
         held = (row >= 0) & (moments - self.start_s[row] < self.step_s)
         both = (self.import_usd_per_kwh, self.export_usd_per_kwh)
-        buy, sell = (np.where(held, prices[row], np.nan).mean(axis=1) for prices in both)
+        buy, sell = (_mean(np.where(held, prices[row], np.nan)) for prices in both)
         return PriceTable(buy, sell, max(start.timestamp() - self.published_s, 0.0), self.source)
+
+
+def _mean(parts: Array) -> Array:
+    """Means of rows; of equal parts exactly that, so that a price is shown as it was published."""
+    equal = (parts == parts[:, :1]).all(axis=1)
+    return np.where(equal, parts[:, 0], parts.mean(axis=1))

@@ -47,6 +47,8 @@ class PriceUrl(Refreshed):
             answer = self._web.get(self._url, {"If-None-Match": self._etag} if self._etag else {})
         except WebError as error:
             raise PriceError(f"{name}: {error}") from None
+        finally:
+            self._web.close()  # minutes go by until the next time
         if answer.status != 304 and answer.status != 200:
             raise PriceError(f"{name}: answered {answer.status}")
         digest = hashlib.sha256(answer.body).hexdigest()
