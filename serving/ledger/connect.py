@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,25 @@ def make_engine(url: URL) -> Engine:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
     engine = create_engine(url, connect_args={"timeout": WAIT_S, "check_same_thread": False}, **pool)
+    if not in_memory:
+        event.listen(engine, "connect", lambda _, record: record.info.update(ebbflow_file=_file(str(url.database))))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def is_in_place(connection: Connection) -> bool:
+    """Whether a SQLite connection still writes to the file of that name: cycles in a removed one would be lost."""
+    opened = connection.info.get("ebbflow_file")
+    return opened is None or opened == _file(str(connection.engine.url.database))
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(connection: sqlite3.Connection, _: Any) -> None:

@@ -14,7 +14,7 @@ from ..core.controls import Order
 from ..core.settings import ServingSettings
 from ..messages.canonical import canonical_json, read_json
 from .chain import Head, entry_after
-from .connect import WRITES, ledger_url, make_engine
+from .connect import WRITES, is_in_place, ledger_url, make_engine
 from .documents import settings_digest, settings_document
 from .migrate import upgrade
 from .tables import CONTENT, controls, cycles, entries, settings
@@ -214,6 +214,8 @@ class Ledger:
         with _watched(), self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
             if self.engine.dialect.name == "postgresql":
                 connection.exec_driver_sql("LOCK TABLE entries IN EXCLUSIVE MODE")
+            if not is_in_place(connection):
+                raise LedgerDown("its file was moved or removed; put it back, or start the service again")
             yield connection
 
 

@@ -11,7 +11,7 @@ from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.messages import DispatchRequest
 from ebbflow.serving.service import Answered, Service
 
-from ..core.small_fleet import request
+from ..core.small_fleet import request  # noqa: TID252
 
 
 class Clock:
