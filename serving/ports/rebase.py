@@ -30,8 +30,9 @@ HOUR_S = 3600
 def rebased(document: Mapping[str, Any], as_of: datetime, start: datetime, interval_s: int, now_s: float) -> Any:
     """The document with ages and times from `start` on, which was true at `as_of`.
 
-    A reading that was taken after `start`, but before now, is as old as the cycle: 0. One from the future keeps its
-    negative age, so that the gates see it.
+    A reading that was taken after `start`, but before now, is as old as the cycle: 0. Where the document itself comes
+    from the future, one of two clocks is wrong: its readings get negative ages, which no gate trusts, and all else
+    counts from now.
 
     Args:
         document: tables of a request.
@@ -44,12 +45,12 @@ def rebased(document: Mapping[str, Any], as_of: datetime, start: datetime, inter
         RequestError: a column that has to be moved is no column of numbers.
     """
     moved_s = start.timestamp() - as_of.timestamp()
-    ahead = as_of.timestamp() > now_s
+    ahead_s, moved_s = (-moved_s, 0.0) if as_of.timestamp() > now_s else (0.0, moved_s)
     steps = int(start.timestamp() // interval_s - as_of.timestamp() // interval_s)
     made = {name: dict(table) if isinstance(table, Mapping) else table for name, table in document.items()}
     tables = {name: table for name, table in made.items() if isinstance(table, dict)}
     if "ports" in tables:
-        _age(tables["ports"], moved_s, ahead)
+        _age(tables["ports"], moved_s, ahead_s)
     for name, columns in AHEAD.items():
         for column in columns:
             if tables.get(name, {}).get(column) is not None:
@@ -62,28 +63,26 @@ def rebased(document: Mapping[str, Any], as_of: datetime, start: datetime, inter
     return made
 
 
-def _age(ports: dict[str, Any], moved_s: float, ahead: bool) -> None:
+def _age(ports: dict[str, Any], moved_s: float, ahead_s: float) -> None:
     for reading, name in AGED.items():
         if ports.get(reading) is not None:
             told = numbers(ports[reading], f"ports.{reading}")
             age = numbers(ports[name], f"ports.{name}") if ports.get(name) is not None else np.zeros(len(told))
-            ports[name] = _older(np.nan_to_num(age, nan=PORT_FIELDS[name].default or 0.0), moved_s, ahead)
+            ports[name] = _older(np.nan_to_num(age, nan=PORT_FIELDS[name].default or 0.0), moved_s) - ahead_s
     for name in SEEN:
         if ports.get(name) is not None:
-            ports[name] = _older(numbers(ports[name], f"ports.{name}"), moved_s, ahead)
+            ports[name] = _older(numbers(ports[name], f"ports.{name}"), moved_s)
     if ports.get("plugged_age_s") is None and isinstance(ports.get("plugged"), list | np.ndarray):
-        # The plug is as old as the youngest reading of its row, and as the message where a row has none.
+        # The plug is as old as the youngest reading of its row, and as the message where a row has none to go by.
         blank = np.ones(len(ports["plugged"]), bool)
         for reading in AGED:
-            if ports.get(reading) is not None:
+            if ports.get(reading) is not None and not ahead_s:
                 blank &= np.isnan(numbers(ports[reading], f"ports.{reading}", len(blank)))
-        ports["plugged_age_s"] = np.where(blank, _older(np.zeros(len(blank)), moved_s, ahead), np.nan)
+        ports["plugged_age_s"] = np.where(blank, _older(np.zeros(len(blank)), moved_s), np.nan)
 
 
-def _older(age_s: Array, moved_s: float, ahead: bool) -> Array:
-    """Ages from the start of the cycle on; NaN stays NaN."""
-    if ahead:
-        return age_s + moved_s
+def _older(age_s: Array, moved_s: float) -> Array:
+    """Ages from the start of the cycle on; NaN stays NaN, and what was of the future stays so."""
     return np.where(age_s >= 0.0, np.maximum(age_s + moved_s, 0.0), age_s)
 
 

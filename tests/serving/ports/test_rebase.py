@@ -66,6 +66,8 @@ def test_taken_after_the_start_but_before_now_it_is_new() -> None:
 def test_told_from_the_future_it_stays_of_the_future() -> None:
     made = moved(-60.0)
     assert (made.ports.soc_age_s < -3000).all()
+    np.testing.assert_array_equal(made.ports.plugged_age_s, [0.0] * 3)
+    np.testing.assert_array_equal(made.ports.departs_in_s, [36000.0] * 3)
 
 
 def test_series_begin_with_the_present_interval() -> None:
