@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,13 +28,15 @@ class Ages(Collector):
     def __init__(self) -> None:
         self._counts: dict[str, Array] = {}
         self._sums: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     def observe(self, signal: str, age_s: Array) -> None:
         """Count the ages (N,) of a signal's readings; a reading from the future counts as fresh."""
         places = np.searchsorted(AGES_S, age_s)
         found = np.bincount(places, minlength=len(AGES_S) + 1)
-        self._counts[signal] = self._counts.get(signal, 0) + found
-        self._sums[signal] = self._sums.get(signal, 0.0) + float(np.maximum(age_s, 0.0).sum())
+        with self._lock:
+            self._counts[signal] = self._counts.get(signal, 0) + found
+            self._sums[signal] = self._sums.get(signal, 0.0) + float(np.maximum(age_s, 0.0).sum())
 
     def collect(self) -> Iterator[Metric]:
         """See `prometheus_client.registry.Collector`."""

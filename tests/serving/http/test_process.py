@@ -1,0 +1,122 @@
+"""The process: quick and small when idle, patient with nobody, and gone when it is told to go."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ebbflow.serving.bench.measure import Server, running
+
+from ...agents.bundle.graphs import manifest  # noqa: TID252
+from ..core.small_fleet import document  # noqa: TID252
+
+HEAD = b"POST /v1/dispatch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
+
+HEAVY = ("torch", "stable_baselines3", "mlflow", "gymnasium", "numba", "onnxruntime", "pyarrow", "pandas", "scipy")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
+def test_it_starts_quickly_without_a_model_and_stays_small(server: Server) -> None:
+    assert server.cpu_s() < 2.0, "CPU time until it was ready"
+    assert server.memory_mib() < 150.0
+    told = httpx.get(f"{server.url}/readyz", trust_env=False)
+    assert (told.status_code, told.json()["state"]) == (200, "degraded")
+
+
+def test_serving_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, importlib, ebbflow.serving; "
+        "[importlib.import_module('ebbflow.serving.' + name) for name in "
+        "('commands', 'service', 'http.app', 'http.start', 'http.server', 'ledger.store', 'ledger.verify')]; "
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def _closed_after(server: Server, head: bytes, most_s: float) -> float:
+    host, port = server.url.removeprefix("http://").split(":")
+    began = time.monotonic()
+    with socket.create_connection((host, int(port)), timeout=most_s) as client:
+        client.sendall(head)
+        while client.recv(4096):
+            pass
+    return time.monotonic() - began
+
+
+@pytest.mark.slow
+def test_slow_clients_are_sent_away(server: Server) -> None:
+    assert _closed_after(server, b"", 20.0) < 15.0, "says nothing"
+    assert _closed_after(server, HEAD, 20.0) < 15.0, "never ends its head"
+    assert _closed_after(server, HEAD + b"\r\n{", 40.0) < 35.0, "never ends its body"
+    assert httpx.get(f"{server.url}/livez", trust_env=False).status_code == 200
+
+
+def test_a_client_that_goes_away_costs_nothing(server: Server) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    for head in (HEAD, HEAD + b"\r\n{", b"\x00\x01", b"GET / HTTP/9.9\r\n\r\n"):
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(head)
+    assert httpx.get(f"{server.url}/livez", trust_env=False).status_code == 200
+
+
+def test_it_ends_when_told_and_leaves_its_ledger_whole(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        told = httpx.post(f"{server.url}/v1/dispatch", json=document(), trust_env=False)
+        assert told.status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) in (0, -signal.SIGTERM)
+    command = [sys.executable, "-m", "ebbflow.configs.cli", "ledger", "verify", "--replay"]
+    done = subprocess.run([*command, "--ledger", str(tmp_path / "ledger.db")], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "whole: 2 entries, 1 cycles, 1 decided again" in done.stdout
+
+
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, (self.command,)
+
+
+def test_no_pickle_is_reached_by_a_poisoned_bundle(tmp_path: Path) -> None:
+    """Every unpickling of a class raises an audit event; a service on such a bundle raises none."""
+    poison, owned = tmp_path / "poison", tmp_path / "owned"
+    poison.mkdir()
+    files = {"manifest.json": manifest().to_json().encode(), "model.onnx": pickle.dumps(Evil(f"touch {owned}"))}
+    files["SHA256SUMS"] = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
+    for name, content in files.items():
+        (poison / name).write_bytes(content)
+    code = f"""
+import sys
+seen = []
+sys.addaudithook(lambda event, _: seen.append(event) if event.startswith("pickle.") else None)
+from ebbflow.serving.core.settings import load_serving
+from ebbflow.serving.http.start import make_service
+service = make_service(load_serving("default"), "{tmp_path}/l.db", "{poison}")
+print(service.kit.runner, seen, service.problems)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("None [] ("), done.stdout
+    assert "the policy cannot be used, the rules decide" in done.stdout
+    assert "model.onnx" in done.stdout
+    assert not owned.exists()
