@@ -20,6 +20,7 @@ from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.loop.deciders import InProcess, Unreachable
 from ebbflow.serving.loop.loop import CycleReport, Loop
 from ebbflow.serving.loop.schedule import Schedule
+from ebbflow.serving.loop.watch import Cause
 from ebbflow.serving.messages.answer import PortDecisions
 from ebbflow.serving.messages.vocabulary import Mode, ServiceState
 from ebbflow.serving.ports.port import PortError, Receipt, SiteState
@@ -53,7 +54,7 @@ class World:
         self.ahead_s, self.fault, self.step = 0.0, "", 0
         self.told: SiteState | None = None
         self.cut_kw, self.over_s, self.longest_over_s = np.inf, 0.0, 0.0
-        self.exports = self.unanswered = 0
+        self.exports = self.unanswered = self.called = 0
 
     # the clock
     def now_s(self) -> float:
@@ -62,7 +63,7 @@ class World:
     def sleep(self, seconds: float) -> None:
         self.true_s += seconds
         self.inner.advance(self.true_s)
-        over = self.inner.drawn_kw().clip(min=0).sum() > self.cut_kw + 1e-6
+        over = self.inner.drawn_kw().sum() > self.cut_kw + 1e-6
         self.over_s = self.over_s + seconds if over else 0.0
         self.longest_over_s = max(self.longest_over_s, self.over_s)
 
@@ -103,6 +104,7 @@ class World:
 
     def report(self, made: CycleReport) -> None:
         self.unanswered += made.answer is None
+        self.called += made.cause is Cause.LIMIT
         if made.answer is not None and made.answer.state is ServiceState.LEDGER_DOWN:
             assert not (made.answer.decisions.mode == Mode.EXPORT).any()
 
@@ -125,7 +127,7 @@ def clock(ahead_s: float, first: int = FIRST, last: int = LAST) -> Change:
 
 
 def cut(world: World, step: int) -> None:
-    world.cut_kw = 14.0 if FIRST <= step < LAST else np.inf
+    world.cut_kw = 14.0 if step % 8 >= 2 else np.inf  # every two hours, again and again
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ class Row(NamedTuple):
     name: str
     cycles: int
     unanswered: int
+    called: int
     exports: int
     over_s: float
     overload_kwh: float
@@ -167,11 +170,11 @@ def table(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
     rows: list[Row] = []
     yield rows
     out = request.config.pluginmanager.get_plugin("terminalreporter")
-    head = f"{'drill of the loop':34}{'cycles':>8}{'no answer':>11}{'exports':>9}{'over a cut s':>14}"
+    head = f"{'drill of the loop':34}{'cycles':>8}{'no answer':>11}{'called':>8}{'exports':>9}{'over s':>8}"
     out.write_line("")
     out.write_line(f"{head}{'overload kWh':>14}{'unserved kWh':>14}")
     for r in rows:
-        line = f"{r.name:34}{r.cycles:8d}{r.unanswered:11d}{r.exports:9d}{r.over_s:14.0f}"
+        line = f"{r.name:34}{r.cycles:8d}{r.unanswered:11d}{r.called:8d}{r.exports:9d}{r.over_s:8.0f}"
         out.write_line(f"{line}{r.overload_kwh:14.3f}{r.unserved_kwh:14.3f}")
 
 
@@ -202,10 +205,8 @@ def play(drill: Drill, day: Any, policy: Any = None) -> Row:
         drill.change(world, world.step)
     world.inner.advance(np.inf)
     tallies = world.inner.ledger().tallies
-    return Row(
-        drill.name, cycles, world.unanswered, world.exports, world.longest_over_s, tallies["overload_kwh"],
-        tallies["unserved_kwh"],
-    )  # fmt: skip
+    told = (world.unanswered, world.called, world.exports, world.longest_over_s)
+    return Row(drill.name, cycles, *told, tallies["overload_kwh"], tallies["unserved_kwh"])
 
 
 @pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
@@ -214,6 +215,9 @@ def test_nothing_breaks_and_nobody_is_late(drill: Drill, day: Any, by_rules: Row
     table.append(row)
     assert row.overload_kwh <= 1e-6
     assert row.over_s <= drill.watch_s
+    if drill.change is cut:
+        assert row.called > 0
+        by_rules = play(drill, day, Fallback((16.0, 21.0)))  # who may not be able to serve everybody either
     assert (row.unanswered > 0) == (drill.name == "site not to be read, 15 minutes")
     assert row.unserved_kwh <= by_rules.unserved_kwh + MISSED_KWH
     assert row.cycles > 50
