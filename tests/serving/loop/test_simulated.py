@@ -30,6 +30,18 @@ def test_a_day_through_the_loop_costs_the_same_dollars(scenario: str, policy: An
     assert not any(report.problems for report in reports)
 
 
+@pytest.mark.parametrize("date", ["2026-03-07", "2026-10-31"])
+def test_a_night_of_23_or_25_hours_costs_the_same_dollars(date: str) -> None:
+    drawn = small_day("home-california", "ports=12", f"period_first={date}", f"period_last={date}")
+    straight = run_days(drawn.scenarios[0], Fallback((16.0, 21.0)), backend="numpy", reserve=drawn.reserve)
+    loop, port, reports = simulated_loop(drawn, Fallback((16.0, 21.0)))
+    loop.run(port.steps)
+    port.advance(np.inf)
+    offsets = {loop.schedule.local(report.start_s).utcoffset() for report in reports}
+    assert len(offsets) == 2
+    assert port.ledger().usd == straight.ledgers[0].usd
+
+
 class Gone:
     """A decider that cannot be reached from a cycle on."""
 
