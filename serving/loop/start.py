@@ -107,9 +107,11 @@ def dispatch_live(options: Options) -> bool:
             options.fleet or "fleet", port, decider, schedule, clock, prices=prices, dry_run=options.dry_run,
             watch_s=options.watch_s or None, report=teller, last_resort=last_resort(options, LIVE),
         )  # fmt: skip
-        with stopped_by_signals(loop, clock):
-            loop.run(options.cycles)
-        teller.end(loop.standing.last_end_s())
+        try:
+            with stopped_by_signals(loop, clock):
+                loop.run(options.cycles)
+        finally:
+            teller.end(loop.standing.last_end_s())
     return teller.answered
 
 

@@ -1,0 +1,128 @@
+"""`ebbflow dispatch` as a person runs it: a line a cycle, a sentence for a mistake, an end to be trusted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebbflow.configs.cli import main
+
+DAY = ("--port", "simulated:depot-workplace", "--day", "3")
+
+
+def state(folder: Path) -> None:
+    """A site with two cars, as of now."""
+    document = {
+        "as_of": datetime.now(UTC).isoformat(),
+        "ports": {
+            "id": ["a", "b"], "plugged": [True, True], "soc": [0.1, 0.5], "capacity_kwh": [60, 60],
+            "max_charge_kw": [11, 11], "departs_in_s": [36000, 36000],
+        },
+        "sites": {"id": ["s"], "import_limit_kw": [[15.0]]},
+    }  # fmt: skip
+    (folder / "state.json").write_text(json.dumps(document))
+
+
+def test_a_simulated_day_ends_with_its_ledger(capsys: Any) -> None:
+    assert main(["dispatch", *DAY, "--policy", "cheapest_hours"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert len(out) == 97
+    assert "auto" in out[40]
+    assert out[-1].startswith("depot-workplace.test0.3: net cost ")
+    assert out[-1].endswith("unserved 0.00 kWh, overload 0.00 kWh")
+
+
+def test_a_ledger_of_a_simulated_day_can_be_verified_and_replayed(tmp_path: Path, capsys: Any) -> None:
+    ledger = str(tmp_path / "ledger.db")
+    assert main(["dispatch", *DAY, "--cycles", "5", "--ledger", ledger]) == 0
+    assert main(["ledger", "verify", "--ledger", ledger]) == 0
+    assert "5 cycles" in capsys.readouterr().out
+
+
+def test_json_lines_are_for_machines(capsys: Any) -> None:
+    assert main(["dispatch", *DAY, "--cycles", "2", "--json"]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first["cycle_start"] < second["cycle_start"]
+    assert (first["cause"], first["state"], first["refused"]) == ("schedule", "degraded", {})
+    assert len(first["setpoints"]["id"]) == len(first["setpoints"]["setpoint_kw"])
+
+
+def test_a_dry_run_tells_each_car_and_writes_nothing(tmp_path: Path, capsys: Any) -> None:
+    state(tmp_path)
+    ledger = tmp_path / "ledger.db"
+    arguments = ["--port", f"files:{tmp_path}", "--zone", "UTC", "--cycles", "1", "--ledger", str(ledger)]
+    assert main(["dispatch", *arguments, "--dry-run"]) == 0
+    told = capsys.readouterr()
+    assert "    a                        charge" in told.out
+    assert "there is no policy: the rules decide" in told.err
+    assert {file.name for file in tmp_path.iterdir()} == {"state.json"}
+    assert main(["dispatch", *arguments]) == 0
+    assert (tmp_path / "setpoints.json").exists()
+    assert ledger.exists()
+
+
+def test_a_cycle_without_an_answer_is_told_by_the_exit_code(tmp_path: Path, capsys: Any) -> None:
+    assert main(["dispatch", "--port", f"files:{tmp_path}", "--zone", "UTC", "--cycles", "1"]) == 1
+    told = capsys.readouterr()
+    assert "no set-points" in told.out
+    assert f"the site: {tmp_path}/state.json: No such file" in told.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--port", "file:x"], "did you mean 'files'?"),
+        (["--port", "files:"], "files:FOLDER"),
+        (["--port", "files:/nowhere", "--zone", "UTC"], "/nowhere is no folder"),
+        (["--port", "files:."], "--zone America/Los_Angeles"),
+        (["--port", "files:.", "--zone", "Mars/Base"], "'Mars/Base'"),
+        (["--port", "files:.", "--zone", "UTC", "--interval", "10"], "choose one of 5, 15, 60"),
+        (["--port", "files:.", "--url", "http://x", "--dry-run"], "--dry-run decides in this process"),
+        (["--port", "files:.", "--url", "http://x", "--bundle", "b"], "--bundle is the service's at http://x"),
+        (["--port", "files:.", "--zone", "UTC", "--bundle", "b", "--policy", "mpc"], "give one"),
+        (["--port", "files:.", "--zone", "UTC", "--policy", "cheapest"], "did you mean 'cheapest_hours'?"),
+        (["--port", "files:.", "--zone", "UTC", "--settings", "simulatd"], "did you mean 'simulated'?"),
+        (["--port", "files:.", "--tariff", "texas-lz-houston"], "give its prices: --prices"),
+        (["--port", "files:.", "--zone", "UTC", "--token", "/nowhere"], "No such file"),
+        (["--port", "ocpp:/nowhere.toml", "--zone", "UTC"], "no such file"),
+        (["--port", "simulated:depot"], "depot-workplace"),
+    ],
+)
+def test_a_mistake_is_one_sentence(arguments: list[str], why: str, capsys: Any) -> None:
+    assert main(["dispatch", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert why in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_it_after_the_cycle_and_the_leases_stand(tmp_path: Path, number: int, code: int) -> None:
+    state(tmp_path)
+    command = [sys.executable, "-m", "ebbflow.configs.cli", "dispatch", "--port", f"files:{tmp_path}", "--zone", "UTC"]
+    # In the background of a shell, SIGINT would be ignored from the start.
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    for _ in range(600):
+        if (tmp_path / "setpoints.json").exists():
+            break
+        time.sleep(0.05)
+    time.sleep(0.3)
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=20)
+    assert process.returncode == code, errors
+    assert "stopped; the last lease ends at " in out
+    ends = json.loads((tmp_path / "setpoints.json").read_text())["setpoints"]["valid_until"]
+    assert datetime.fromisoformat(max(ends)).timestamp() > time.time() + 1500
+    assert {file.name for file in tmp_path.iterdir()} == {"state.json", "setpoints.json"}
