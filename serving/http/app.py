@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from ..page import http as page
 from ..people import http as people
 from ..service import Service
 from . import cycles, operations
@@ -15,7 +16,7 @@ from .limits import Bodies, Guard, Limits
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-ROUTERS = (cycles.router, operations.router, people.router)
+ROUTERS = (cycles.router, operations.router, people.router, page.router)
 """Each part of the API; a new part is a router here."""
 
 
@@ -46,5 +47,5 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     answer_errors(app)
-    app.add_middleware(Guard, limits=limits, hosts=names if access.open else ())
+    app.add_middleware(Guard, hosts=names if access.open else ())
     return app

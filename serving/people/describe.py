@@ -42,7 +42,8 @@ def _object(properties: Schema, required: tuple[str, ...] | None = None) -> Sche
     return {"type": "object", "properties": properties, "required": list(properties if required is None else required)}
 
 
-def _answers(schema: Schema, more: dict[int, str], example: Schema | None = None) -> dict[int | str, dict[str, Any]]:
+def answers_of(schema: Schema, more: dict[int, str], example: Schema | None = None) -> dict[int | str, dict[str, Any]]:
+    """The responses of an operation: what it answers, and the errors of all, with `more` by code."""
     content = {"schema": schema} | ({"example": example} if example else {})
     codes = {400: "Cannot be read", **more, **ACCESS, **DOWN}
     wrong: dict[int | str, dict[str, Any]] = {
@@ -53,8 +54,8 @@ def _answers(schema: Schema, more: dict[int, str], example: Schema | None = None
 
 OF_A_PLAN = {404: "No cycle of this fleet", 413: "More cars than a plan is made for"}
 
-FLEETS = _answers(_object({"fleets": _list(TEXT)}), {})
-DRIVERS = _answers(
+FLEETS = answers_of(_object({"fleets": _list(TEXT)}), {})
+DRIVERS = answers_of(
     _object(HEAD | {"drivers": _list(_object(DRIVER))}),
     OF_A_PLAN,
     {
@@ -67,7 +68,7 @@ DRIVERS = _answers(
         }],
     },
 )  # fmt: skip
-PLAN = _answers(
+PLAN = answers_of(
     _object(
         HEAD
         | {
@@ -77,8 +78,8 @@ PLAN = _answers(
     ),
     OF_A_PLAN,
 )  # fmt: skip
-LIMITS = _answers(_object(HEAD | {"sites": _list(_object(GROUP)), "feeders": _list(_object(GROUP))}), OF_A_PLAN)
-EVENTS = _answers(
+LIMITS = answers_of(_object(HEAD | {"sites": _list(_object(GROUP)), "feeders": _list(_object(GROUP))}), OF_A_PLAN)
+EVENTS = answers_of(
     _object({
         "fleet": TEXT,
         "events": _list(_object({
@@ -90,4 +91,4 @@ EVENTS = _answers(
     }),
     {},
 )  # fmt: skip
-STORY = _answers(_object({"fleet": TEXT, "port": TEXT, "story": _list({"type": "object"})}), {})
+STORY = answers_of(_object({"fleet": TEXT, "port": TEXT, "story": _list({"type": "object"})}), {})

@@ -1,0 +1,125 @@
+"""The page and the document that it draws, over HTTP."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from ..http.access import needs
+from ..http.cycles import TheService
+from ..http.errors import Refused
+from ..http.tokens import Scope
+from ..ledger.documents import unpacked
+from ..people.desk import Desk, NothingKnown, TooLarge
+from ..people.http import TheDesk, told
+from ..service import Service
+from . import describe
+from .status import ahead_of, attention_of, cycle_lines, now_of, prices_of
+
+router = APIRouter(tags=["page"])
+
+Fleet = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+CYCLES, CYCLES_OF_MANY, MANY_PORTS = 96, 12, 2_000
+"""How many past cycles are drawn, also of a large fleet."""
+
+KINDS = {
+    "page.html": "text/html",
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "charts.js": "text/javascript",
+    "words.js": "text/javascript",
+}
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> Response:
+    """The status page; it asks for a token where one is needed."""
+    return _file("page.html")
+
+
+@router.get("/page/{name}", include_in_schema=False)
+async def part(name: str) -> Response:
+    """Its style and its script."""
+    if name not in KINDS:
+        raise Refused(404, "there is no such file")
+    return _file(name)
+
+
+@router.get("/v1/status", responses=describe.STATUS)
+def status(service: TheService, desk: TheDesk, _: Annotated[str, needs(Scope.READ)], fleet: Fleet) -> Response:
+    """What the status page shows: the last cycle, those before it, the day ahead, prices, orders, breaker."""
+    return told(status_of(service, desk, fleet))
+
+
+def status_of(service: Service, desk: Desk, fleet: str) -> dict[str, Any]:
+    """The document of the page.
+
+    Raises:
+        Refused: the ledger holds nothing of this fleet.
+    """
+    try:
+        asked = desk.last(fleet)
+    except NothingKnown as error:
+        raise Refused(404, str(error)) from None
+    cycle = asked.cycle
+    made: dict[str, Any] = {"ahead": None, "attention": []}
+    try:
+        plan, _ = desk.plan(fleet)
+        made = {"ahead": ahead_of(plan), "attention": attention_of(plan, cycle.answer)}
+    except TooLarge as error:
+        made["note"] = str(error)
+    many = cycle.request.n_ports > MANY_PORTS
+    rows = service.ledger.cycles(
+        fleet, limit=CYCLES_OF_MANY if many else CYCLES, columns=("request", "answer", "memory_after")
+    )
+    past, breaker = _past(rows)
+    return {
+        "fleet": fleet,
+        "version": version("ebbflow"),
+        "clock_s": service.clock(),
+        "service": {"state": service.standing_state().word, "problems": list(service.problems)},
+        "shadow": service.shadow_card or None,
+        "now": now_of(cycle.request, cycle.answer),
+        "prices": prices_of(cycle.request),
+        "breaker": breaker,
+        "orders": [{**order._asdict(), "ports": len(order.ports)} for order in service.orders(fleet)],
+        "cycles": past,
+        **made,
+    }
+
+
+def _past(rows: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The cycles, the latest first, and the breaker after the latest."""
+    breaker: dict[str, Any] = {}
+
+    def documents() -> Any:
+        for row in rows:
+            if not breaker:
+                breaker.update(unpacked(row["memory_after"])["breaker"])
+            yield unpacked(row["request"]), unpacked(row["answer"])
+
+    return cycle_lines(documents()), breaker
+
+
+@cache
+def _content(name: str) -> bytes:
+    return files(__package__).joinpath(name).read_bytes()
+
+
+def _file(name: str) -> Response:
+    return Response(_content(name), media_type=f"{KINDS[name]}; charset=utf-8", headers=HEADERS)
