@@ -1,4 +1,4 @@
-"""What a client may cost: bytes and seconds of a body, seconds of an answer, and which names it may call us by."""
+"""What a client may cost: bytes and seconds, and by which names it may call us."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .errors import Refused
 
@@ -83,17 +83,16 @@ class Bodies:
 
 
 class Guard:
-    """Around the whole app: names that it may be called by, and clients that do not take their answer.
+    """Around the whole app: names that it may be called by.
 
     Args:
         app: what it guards.
-        limits: see there.
         hosts: names of the Host header; empty: any. A browser can be made to call a page's own name that leads to
             this machine, so a service without tokens answers to its own names only.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, hosts: tuple[str, ...] = ()) -> None:
-        self._app, self._limits, self._hosts = app, limits, hosts
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...] = ()) -> None:
+        self._app, self._hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -103,12 +102,7 @@ class Guard:
         if self._hosts and _host(scope) not in self._hosts:
             await _refuse_host(send)
             return
-
-        async def within_time(message: Message) -> None:
-            async with asyncio.timeout(self._limits.answer_s):
-                await send(message)
-
-        await self._app(scope, receive, within_time)
+        await self._app(scope, receive, send)
 
 
 def _host(scope: Any) -> str:

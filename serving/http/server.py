@@ -28,11 +28,12 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found)
 
 
-def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
-    """uvicorn's protocol, but a connection is closed whose request's head does not arrive within `head_s`."""
+def patient_protocol(limits: Limits) -> type[asyncio.Protocol]:
+    """uvicorn's protocol, but a client that does not send its head or does not take its answer is cut off."""
 
     class Patient(H11Protocol):
         waiting: asyncio.TimerHandle | None = None
+        taking: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -41,20 +42,28 @@ def patient_protocol(head_s: float) -> type[asyncio.Protocol]:
         def on_response_complete(self) -> None:
             super().on_response_complete()
             self._wait()
+            if self.taking is None and self.transport.get_write_buffer_size():
+                self.taking = self.loop.call_later(limits.answer_s, self._cut)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            if self.waiting is not None:
-                self.waiting.cancel()
+            for timer in (self.waiting, self.taking):
+                if timer is not None:
+                    timer.cancel()
             super().connection_lost(exc)
 
         def _wait(self) -> None:
             if self.waiting is not None:
                 self.waiting.cancel()
-            self.waiting = self.loop.call_later(head_s, self._close_idle)
+            self.waiting = self.loop.call_later(limits.head_s, self._close_idle)
 
         def _close_idle(self) -> None:
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.close()
+
+        def _cut(self) -> None:
+            self.taking = None
+            if self.transport.get_write_buffer_size():
+                self.transport.abort()
 
     return Patient
 
@@ -65,7 +74,7 @@ def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
         app,
         host=host,
         port=port,
-        http=patient_protocol(limits.head_s),
+        http=patient_protocol(limits),
         ws="none",
         lifespan="off",
         access_log=False,

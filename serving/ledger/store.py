@@ -187,12 +187,20 @@ class Ledger:
             raise ConfigError(f"the ledger holds no settings {digest}; was it cut? See `ebbflow ledger verify`")
         return ServingSettings.model_validate_json(text)
 
-    def entries(self, after_seq: int = 0, limit: int = 200) -> list[tuple[Row, Row | None]]:
-        """The next entries with their content, in order; None: there is none."""
+    def entries(self, after_seq: int = 0, limit: int = 200) -> list[Row]:
+        """The next entries, in order."""
         query = select(entries).where(entries.c.seq > after_seq).order_by(entries.c.seq).limit(limit)
         with self._reading() as connection:
-            found = [_plain(row) for row in connection.execute(query).mappings()]
-            return [(entry, _content(connection, entry)) for entry in found]
+            return [_plain(row) for row in connection.execute(query).mappings()]
+
+    def content(self, entry: Row) -> Row | None:
+        """What an entry stands for; None: it is not there."""
+        table = CONTENT.get(entry["kind"])
+        if table is None:
+            return None
+        with self._reading() as connection:
+            found = connection.execute(select(table).where(table.c.seq == entry["seq"])).mappings().first()
+        return None if found is None else _plain(found)
 
     def head(self) -> Head:
         """The last entry."""
@@ -273,11 +281,3 @@ def _orders(
 def _order(row: Any) -> Order:
     told = {name: row[name] for name in Order._fields if name != "ports"}
     return Order(**told, ports=tuple(read_json(row["ports"])))
-
-
-def _content(connection: Connection, entry: Row) -> Row | None:
-    table = CONTENT.get(entry["kind"])
-    if table is None:
-        return None
-    found = connection.execute(select(table).where(table.c.seq == entry["seq"])).mappings().first()
-    return None if found is None else _plain(found)

@@ -63,8 +63,9 @@ def verify(
         progress: told the number of entries that were looked at.
     """
     verdict, rows = Verdict(), dict.fromkeys(CONTENT, 0)
-    while batch := ledger.entries(verdict.head.seq, limit=50):
-        for entry, content in batch:
+    while batch := ledger.entries(verdict.head.seq):
+        for entry in batch:
+            content = ledger.content(entry)
             _check_entry(verdict, entry, content)
             rows[entry["kind"]] = rows.get(entry["kind"], 0) + 1
             if entry["kind"] == "cycle" and content is not None:

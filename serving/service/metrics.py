@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from ..messages.request import DispatchRequest
 from ..messages.vocabulary import DecisionReason, DecisionSource, Mode
 
 Array = Any
+
+log = logging.getLogger("ebbflow.serving")
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 AGES_S = (10, 60, 300, 900, 1800, 3600, 7200, 21600, 86400)
@@ -71,6 +75,9 @@ class Metrics:
         self.oldest = Gauge("telemetry_oldest_seconds", "Oldest reading of the last cycle", ["signal"], **own)
         self.prices = Gauge("price_horizon_seconds", "How far ahead prices are published", **own)
         self.unusual = Gauge("ood_share", "Share of the cars outside the trained ranges in the last cycle", **own)
+        self.shortfall = Gauge(
+            "departure_shortfall_kwh", "What full power until the said departures cannot deliver, at least", **own
+        )
         self.setpoint = Gauge("setpoint_kw", "Sum of the set-points of the last cycle", ["fleet", "direction"], **own)
         self.commands = Counter("commands_due", "Commands that had to be sent", **own)
         self.last = Gauge("last_cycle_timestamp_seconds", "Start of the last cycle", ["fleet"], **own)
@@ -93,9 +100,21 @@ class Metrics:
         if kit.runner is not None:
             self.bundle.labels(*kit.runner.model).set(1)
 
+    def forget_fleet(self, fleet: str) -> None:
+        """Tell no longer of a fleet that is not in mind any more."""
+        for gauge, labels in (
+            (self.last, (fleet,)),
+            (self.setpoint, (fleet, "import")),
+            (self.setpoint, (fleet, "export")),
+        ):
+            with suppress(KeyError):
+                gauge.remove(*labels)
+
     def ledger_failed(self, why: str) -> None:
         """The ledger could not be read or written."""
         self.ledger_errors.inc()
+        if why != self.last_ledger_error:
+            log.warning("the ledger cannot be used: %s", why)
         self.last_ledger_error = why
 
     def count(self, request: DispatchRequest, outcome: Outcome, commit_s: float) -> None:
@@ -107,6 +126,10 @@ class Metrics:
             commit_s: how long the ledger took; 0: it was not written.
         """
         answer, record = outcome.answer, outcome.record
+        if record.failure:
+            log.warning("cycle %s: the policy's answer was not used: %s", answer.cycle_id, record.failure)
+        if commit_s:
+            self.last_ledger_error = ""
         self.cycles.labels(answer.state.word).inc()
         self.cycle_s.observe(record.cycle_s)
         if record.policy_s:
@@ -141,6 +164,20 @@ class Metrics:
             known = age[here & np.isfinite(age)]
             self.oldest.labels(signal).set(float(known.max(initial=0.0)))
             self.ages.observe(signal, known)
+        self.shortfall.set(least_shortfall_kwh(request))
         self.prices.set(request.prices.known_steps * request.interval_s)
         unusual = outcome.record.unusual
         self.unusual.set(0.0 if unusual is None or not here.any() else float(unusual[here].mean()))
+
+
+def least_shortfall_kwh(request: DispatchRequest) -> float:
+    """What the plugged-in cars will lack at their said departures even at full power, kWh at the batteries.
+
+    The taper is left out, so it may be more; a car whose need or departure nobody said counts as none.
+    """
+    p = request.ports
+    need = np.where(np.isnan(p.need_kwh), (p.target_soc - p.soc) * p.capacity_kwh, p.need_kwh)
+    full_kw = np.fmin(p.charge_efficiency * p.max_charge_kw - p.fixed_loss_kw, p.battery_accept_kw)
+    lacking = need - np.maximum(full_kw, 0.0) * np.maximum(p.departs_in_s, 0.0) / 3600.0
+    lacking = np.where((p.plugged == 1) & np.isfinite(lacking), lacking, 0.0)
+    return float(np.maximum(lacking, 0.0).sum())

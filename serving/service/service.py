@@ -24,6 +24,9 @@ from .metrics import Metrics
 TRIES = 5
 """At a cycle that other processes overtake."""
 
+MOST_FLEETS = 1000
+"""That a process keeps in mind."""
+
 
 Watcher = Callable[[DispatchRequest, Memory, Kit, DispatchAnswer], None]
 
@@ -166,13 +169,24 @@ class Service:
     @contextmanager
     def _fleet(self, name: str) -> Iterator[Fleet]:
         with self._guard:
-            fleet = self._fleets.setdefault(name, Fleet())
+            if len(self._fleets) >= MOST_FLEETS and name not in self._fleets:
+                self._forget_one()
+            fleet = self._fleets[name] = self._fleets.pop(name, None) or Fleet()
         if not fleet.lock.acquire(timeout=self.kit.settings.deadline.answer_s):
             raise ServiceBusy(f"a cycle of fleet {name} is still being decided; send it again later")
         try:
             yield fleet
         finally:
             fleet.lock.release()
+
+    def _forget_one(self) -> None:
+        """Make room: the ledger knows all of the fleet that was asked for longest ago."""
+        for name, fleet in self._fleets.items():
+            if not (fleet.lock.locked() or fleet.ahead or fleet.loose):
+                del self._fleets[name]
+                self.metrics.forget_fleet(name)
+                return
+        raise ServiceBusy("too many fleets at once; ask again later")
 
     def _answer(self, fleet: Fleet, request: DispatchRequest) -> Answered:
         ledger_up = self._catch_up(fleet, request.fleet)

@@ -52,7 +52,7 @@ def play(client: httpx.Client, day: Scenario, fleet: str, policy: BundlePolicy, 
     ("scenario", "days"),
     [
         ("home-california", 1),
-        pytest.param("home-california", 50, marks=SLOW),
+        pytest.param("home-california", 20, marks=SLOW),
         pytest.param("depot-workplace", 50, marks=SLOW),
     ],
 )

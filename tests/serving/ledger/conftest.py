@@ -1,4 +1,4 @@
-"""Ledgers of both kinds: every test here runs on SQLite, and on PostgreSQL where EBBFLOW_TEST_POSTGRES names a server."""
+"""Ledgers of both kinds: SQLite, and PostgreSQL where EBBFLOW_TEST_POSTGRES names a server."""
 
 from __future__ import annotations
 

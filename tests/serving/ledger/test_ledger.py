@@ -18,8 +18,8 @@ from ebbflow.serving.ledger.story import decisions_of
 from ebbflow.serving.ledger.verify import verify
 from ebbflow.serving.service import CycleConflict
 
-from ..core.small_fleet import Says, request
-from ..service.services import Rig
+from ..core.small_fleet import Says, request  # noqa: TID252
+from ..service.services import Rig  # noqa: TID252
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_newer_ledger_is_refused_and_left_alone(url: str) -> None:
     with ledger.engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     ledger.close()
-    with pytest.raises(ConfigError, match="9999.*install the release"):
+    with pytest.raises(ConfigError, match=r"9999.*install the release"):
         Ledger(url)
 
 
@@ -149,7 +149,7 @@ def test_many_at_once_leave_each_cycle_once(url: str) -> None:
 
     def ask(rig: Rig) -> None:
         for step in range(4):
-            told.append(rig.cycle(step).body)
+            told.append(rig.cycle(step).body)  # noqa: PERF401
 
     threads = [threading.Thread(target=ask, args=(rig,)) for rig in rigs]
     for thread in threads:
