@@ -2,14 +2,14 @@
 
 A state is the tables of a request (`ports`, `sites`, ..., as `/v1/dispatch` takes them) and `as_of`, the time at which
 they were true, with an offset: ages and times to come are seconds from then on, series begin with the interval that
-holds it. Set-points are a table of columns in the order of the ports, each a lease with its end.
+holds it. Set-points are a table of columns in the order of the ports, each a lease with its end; whose clock may differ
+counts its length from `sent_at`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
@@ -80,8 +80,3 @@ def within_age(state: SiteState, now_s: float, longest_s: float, where: str) -> 
     if age_s > longest_s:
         raise PortError(f"{where}: the state is {age_s / 60:.0f} minutes old, of {state.as_of}; is its writer running?")
     return state
-
-
-def without(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The tables but one."""
-    return {key: table for key, table in document.items() if key != name}

@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ...messages.answer import PortDecisions
 from ...messages.vocabulary import DecisionReason
-from ..documents import without
 from ..files import FilesPort
 from ..port import PortError, Receipt, SiteState
 from ..rebase import rebased
 from .profiles import Unsayable, Version, charging_profile
 from .server import CentralSystem
 from .site import ChargerSettings, OcppSettings
+from .state import Held, Told, site_document
 from .stations import Station
-from .telemetry import Connector, Reading
+from .telemetry import Connector
 
 Array = Any
 
@@ -30,25 +29,6 @@ SLACK_S = 5.0
 DONE = ("Accepted",)
 CLEARED = ("Accepted", "Unknown")
 """`Unknown`: the station had no such profile, which is what was wanted."""
-
-
-class Held(NamedTuple):
-    """What a charger has accepted."""
-
-    setpoint_kw: float
-    since_s: float
-    until_s: float
-    transaction: int | str | None
-
-
-@dataclass(frozen=True)
-class Told:
-    """What was told of a charger at one moment."""
-
-    charger: ChargerSettings
-    connector: Connector
-    version: Version | None  # None: not connected, and never was
-    seen_s: float
 
 
 class OcppPort:
@@ -72,7 +52,7 @@ class OcppPort:
     def read(self, start: datetime, interval_s: int, now_s: float) -> SiteState:
         """See `port.SitePort`; what stands at the chargers is told with their readings."""
         told = self.central.ask(self._told(), READ_S)
-        document = self._beside(start, interval_s, now_s) | {"ports": self._columns(told, now_s)}
+        document = site_document(told, self._settings, self._beside(start, interval_s, now_s), now_s)
         return SiteState(document, datetime.fromtimestamp(now_s, UTC))
 
     def apply(self, decisions: PortDecisions, now_s: float) -> Receipt:
@@ -100,52 +80,20 @@ class OcppPort:
             if held is not None and held.transaction != connector.transaction:
                 del self._held[charger.id]  # a profile ends with its transaction
             seen_s = self.central.seen_s.get(charger.station, -math.inf)
-            made.append(Told(charger, connector, self._spoken.get(charger.station), seen_s))
+            version = self._spoken.get(charger.station)
+            made.append(Told(charger, connector, version, seen_s, self._held.get(charger.id)))
         return made
 
     def _beside(self, start: datetime, interval_s: int, now_s: float) -> dict[str, Any]:
-        """The tables beside the chargers: of the settings, or of a file, true at the same moment."""
+        """The tables of the folder beside the chargers, as of now; none where there is no such folder."""
         if self._tables is None:
-            sites = self._settings.sites
-            return {
-                "sites": {
-                    "id": [site.id for site in sites],
-                    "net_load_kw": [site.net_load_kw for site in sites],
-                    "import_limit_kw": [[site.import_limit_kw] for site in sites],
-                    "export_limit_kw": [[site.export_limit_kw] for site in sites],
-                }
-            }
+            return {}
         state = self._tables.read(start, interval_s, now_s)
-        assert state.as_of is not None
-        now = datetime.fromtimestamp(now_s, UTC)
-        made: dict[str, Any] = rebased(state.document, state.as_of, now, interval_s, now_s)
-        return without(made, "ports")
-
-    def _columns(self, told: list[Told], now_s: float) -> dict[str, Any]:
-        chargers, cars = [one.charger for one in told], [one.connector for one in told]
-        held = [self._held.get(charger.id) for charger in chargers]
-        plugged = [_plugged(one) for one in told]
-        columns = {
-            "soc": [car.soc for car in cars],
-            "power": [car.power_kw for car in cars],
-            "plugged": [Reading(0.0, max(one.connector.plugged.at_s, one.seen_s)) for one in told],
-        }
-        ages = {f"{name}_age_s": _ages(readings, now_s) for name, readings in columns.items()}
-        numbers = {name: [getattr(charger, name) for charger in chargers] for name in PARAMETERS}
-        return numbers | ages | {
-            "id": [charger.id for charger in chargers],
-            "site": [charger.site for charger in chargers],
-            "plugged": plugged,
-            "export_consent": [charger.export_consent for charger in chargers],
-            "soc": _values(columns["soc"]),
-            "power_kw": _values(columns["power"]),
-            "need_kwh": [_or_none(_need_kwh(one)) for one in told],
-            "departs_in_s": [_or_none(car.departs_s - now_s) for car in cars],
-            "capacity_kwh": [_capacity_kwh(one) for one in told],
-            "max_discharge_kw": [one.charger.max_discharge_kw if one.version is Version.V21 else 0.0 for one in told],
-            "last_setpoint_kw": [_or_none(_in_force(one, now_s)) for one in held],
-            "last_setpoint_age_s": [None if one is None else max(now_s - min(one.since_s, now_s), 0.0) for one in held],
-        }  # fmt: skip
+        assert state.as_of is not None, "a state in a file says when it was true"
+        made: dict[str, Any] = rebased(
+            state.document, state.as_of, datetime.fromtimestamp(now_s, UTC), interval_s, now_s
+        )
+        return made
 
     async def _hand_over(self, decisions: PortDecisions, now_s: float) -> dict[str, str]:
         """Why each charger that did not take its set-point did not."""
@@ -219,44 +167,3 @@ class OcppPort:
     def _most_per_station(self) -> int:
         stations = [charger.station for charger in self._settings.chargers]
         return max(map(stations.count, set(stations)))
-
-
-PARAMETERS = (
-    "max_charge_kw", "min_charge_kw", "step_kw", "charge_efficiency", "discharge_efficiency", "target_soc",
-    "reserve_soc",
-)  # fmt: skip
-
-
-def _plugged(one: Told) -> bool | None:
-    value = one.connector.plugged.value
-    return None if math.isnan(value) else value == 1.0
-
-
-def _need_kwh(one: Told) -> float:
-    """What was asked less what came since, at the battery; NaN where nothing was asked."""
-    moved = one.connector.moved_kwh
-    came = 0.0 if math.isnan(moved) else moved
-    efficiency = one.charger.charge_efficiency if came > 0.0 else 1.0 / max(one.charger.discharge_efficiency, 0.5)
-    return one.connector.asked_kwh - efficiency * came
-
-
-def _in_force(held: Held | None, now_s: float) -> float:
-    return math.nan if held is None or now_s >= held.until_s else held.setpoint_kw
-
-
-def _values(readings: list[Reading]) -> list[float | None]:
-    return [_or_none(reading.value) for reading in readings]
-
-
-def _ages(readings: list[Reading], now_s: float) -> list[float | None]:
-    return [max(now_s - reading.at_s, 0.0) if math.isfinite(reading.at_s) else None for reading in readings]
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _capacity_kwh(one: Told) -> float:
-    """What the car told, where that can be true."""
-    told = one.connector.capacity_kwh
-    return told if math.isfinite(told) and told >= 1.0 else one.charger.capacity_kwh

@@ -29,8 +29,8 @@ class ChargerSettings(Section):
     min_charge_kw: NotNegative = 1.38
     step_kw: NotNegative = 0.0
     capacity_kwh: Positive  # where the car does not tell its own
-    charge_efficiency: Share = 0.9
-    discharge_efficiency: Share = 0.9
+    charge_efficiency: Annotated[float, Field(ge=0.5, le=1.0)] = 0.9
+    discharge_efficiency: Annotated[float, Field(ge=0.5, le=1.0)] = 0.9
     export_consent: bool = False
     target_soc: Annotated[float, Field(gt=0.0, le=0.995)] | None = None  # None: the service's default
     reserve_soc: Share = 0.3

@@ -17,7 +17,7 @@ from ocpp.exceptions import NotImplementedError as NotHandled
 from ocpp.routing import on
 
 from .profiles import Version
-from .telemetry import Connector, seconds_of
+from .telemetry import Connector, needs_of, seconds_of
 
 log = logging.getLogger("ebbflow.serving.ocpp")
 
@@ -193,13 +193,9 @@ class Station2(Station):
     @handles("NotifyEVChargingNeeds")
     def on_needs(self, evse_id: int, charging_needs: Mapping[str, Any], **told: Any) -> Any:
         connector, now_s = self.connector(evse_id), self._clock()
-        connector.departs_s = seconds_of(charging_needs.get("departure_time"))
-        alternating, direct = (charging_needs.get(f"{way}_charging_parameters") or {} for way in ("ac", "dc"))
-        for amount in (alternating.get("energy_amount"), direct.get("energy_amount")):
-            connector.asked_kwh = connector.asked_kwh if amount is None else amount / 1000.0
-        if (capacity := direct.get("ev_energy_capacity")) is not None:
-            connector.capacity_kwh = capacity / 1000.0
-        if (soc := direct.get("state_of_charge")) is not None:
+        connector.needs = needs_of(charging_needs)
+        soc = (charging_needs.get("dc_charging_parameters") or {}).get("state_of_charge")
+        if soc is not None:
             told_at = told.get("timestamp") or datetime.fromtimestamp(now_s, UTC).isoformat()
             sample = {"measurand": "SoC", "value": soc, "unit": "Percent"}
             connector.take([{"timestamp": told_at, "sampled_value": [sample]}], now_s)

@@ -29,6 +29,19 @@ class Reading(NamedTuple):
 NOTHING = Reading(math.nan, -math.inf)
 
 
+class Needs(NamedTuple):
+    """What a car says of itself by ISO 15118, which 2.x hands on; NaN: it does not."""
+
+    departs_s: float = math.nan  # Unix seconds
+    asked_kwh: float = math.nan  # at the battery, from when it was said
+    capacity_kwh: float = math.nan
+    target_soc: float = math.nan
+    discharge_kw: float = math.nan  # at most; 0: it cannot
+
+
+NOTHING_SAID = Needs()
+
+
 @dataclass
 class Connector:
     """What is known of a connector (1.6) or an EVSE (2.x).
@@ -38,18 +51,14 @@ class Connector:
         readings: the newest of each measurand, kW, kWh and shares of 1.
         transaction: that runs; None: none.
         begun_kwh: registers of import minus export at its begin.
-        departs_s: when the car said that it leaves; NaN: it did not.
-        asked_kwh: what it asked for; NaN: nothing.
-        capacity_kwh: of its battery; NaN: it did not say.
+        needs: what the car said.
     """
 
     plugged: Reading = NOTHING
     readings: dict[str, Reading] = field(default_factory=dict)
     transaction: int | str | None = None
     begun_kwh: float = math.nan
-    departs_s: float = math.nan
-    asked_kwh: float = math.nan
-    capacity_kwh: float = math.nan
+    needs: Needs = NOTHING_SAID
 
     def tell_plugged(self, plugged: float, at_s: float, now_s: float) -> bool:
         """Take in whether a car is there; returns whether another one may be there now."""
@@ -65,7 +74,7 @@ class Connector:
         """The car has gone, and with it all that was known of it."""
         self.readings.clear()
         self.transaction = None
-        self.begun_kwh = self.departs_s = self.asked_kwh = self.capacity_kwh = math.nan
+        self.begun_kwh, self.needs = math.nan, NOTHING_SAID
 
     def begin(self, transaction: int | str, register_kwh: float) -> None:
         """A transaction has begun."""
@@ -145,3 +154,23 @@ def _number(sample: Mapping[str, Any], name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         return math.nan
     return number if math.isfinite(number) else math.nan
+
+
+def needs_of(told: Mapping[str, Any]) -> Needs:
+    """The `chargingNeeds` of a message; 2.1 tells more of them than 2.0.1."""
+    parameters = {way: told.get(f"{way}_charging_parameters") or {} for way in ("ac", "dc", "v2x")}
+    ac, dc, v2x = parameters.values()
+    asked_wh = _first(v2x.get("ev_target_energy_request"), dc.get("energy_amount"), ac.get("energy_amount"))
+    can = "BPT" in str(told.get("requested_energy_transfer", ""))
+    return Needs(
+        departs_s=seconds_of(told.get("departure_time")),
+        asked_kwh=asked_wh / 1000.0,
+        capacity_kwh=_first(dc.get("ev_energy_capacity")) / 1000.0,
+        target_soc=_first(v2x.get("target_soc")) / 100.0,
+        discharge_kw=_first(v2x.get("max_discharge_power")) / 1000.0 if can else 0.0,
+    )
+
+
+def _first(*numbers: Any) -> float:
+    """The first that was told; NaN where none was."""
+    return next((float(number) for number in numbers if number is not None), math.nan)

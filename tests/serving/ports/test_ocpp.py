@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from ebbflow.configs.messages import ConfigError
 from ebbflow.serving.messages.answer import PortDecisions
+from ebbflow.serving.messages.columns import RequestError
 from ebbflow.serving.messages.parse import parse_request
 from ebbflow.serving.messages.vocabulary import DecisionReason, Mode
 from ebbflow.serving.ports.ocpp.port import OcppPort
@@ -39,11 +42,11 @@ class Hands:
 class Bench:
     """A central system of one charger, and its charge point."""
 
-    def __init__(self, version: str, **charger: Any) -> None:
+    def __init__(self, version: str, site_settings: Any = None, **charger: Any) -> None:
         self.clock = Hands()
         given = {"max_charge_kw": 11.0, "capacity_kwh": 60.0, "max_discharge_kw": 11.0, "export_consent": True}
         one = ChargerSettings(id="a", station="cp", **(given | charger))
-        self.port = OcppPort(OcppSettings(port=0, answer_s=2.0, chargers=(one,)), self.clock)
+        self.port = OcppPort(OcppSettings(port=0, answer_s=2.0, chargers=(one,), **(site_settings or {})), self.clock)
         self.point = ChargePoint(version, self.port.central.port)
         self.point.boot()
         self.point.plug(START_S)
@@ -239,6 +242,53 @@ def test_a_car_that_tells_its_needs_by_iso_15118() -> None:
         assert ports.capacity_kwh[0] == 77.0
         assert ports.need_kwh[0] == pytest.approx(30.0 - 0.9 * 10.0)
         assert ports.soc[0] == pytest.approx(0.4)
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize(
+    ("mode", "parameters", "discharge_kw"),
+    [("AC_three_phase", {}, 0.0), ("AC_BPT", {"max_discharge_power": 6000}, 6.0), ("DC_BPT", {}, 11.0)],
+)
+def test_a_car_that_cannot_export_is_not_asked_to(mode: str, parameters: Any, discharge_kw: float) -> None:
+    made = Bench("2.1")
+    try:
+        made.point.start(START_S)
+        told = {"ev_target_energy_request": 20000, "target_soc": 90, **parameters}
+        needs = {"requested_energy_transfer": mode, "v2x_charging_parameters": told}
+        made.point.call("NotifyEVChargingNeeds", evse_id=1, charging_needs=needs)
+        ports = made.columns()
+        assert ports.max_discharge_kw[0] == discharge_kw
+        assert (ports.need_kwh[0], ports.target_soc[0]) == (20.0, 0.9)
+    finally:
+        made.close()
+
+
+def test_what_chargers_do_not_tell_is_taken_from_a_folder(tmp_path: Path) -> None:
+    document = {
+        "as_of": "2026-07-15T11:50:00Z",
+        "ports": {
+            "id": ["other", "a"], "soc": [0.9, 0.31], "soc_age_s": [0, 60], "power_kw": [9.0, 9.0],
+            "departs_in_s": [None, 36600], "override": ["none", "charge_now"], "plugged": [False, False],
+            "export_consent": [True, False],
+        },
+        "sites": {"id": ["site"], "import_limit_kw": [[20.0]], "net_load_kw": [3.0]},
+    }  # fmt: skip
+    (tmp_path / "state.json").write_text(json.dumps(document))
+    made = Bench("2.1", site_settings={"tables": tmp_path})
+    try:
+        made.point.meter(START_S, Power__Active__Import=(0.0, "W"))
+        ports = made.columns()
+        assert ports.plugged[0] == 1, "chargers know that best"
+        assert (ports.soc[0], ports.soc_age_s[0]) == (0.31, 660.0), "by telematics"
+        assert (ports.power_kw[0], ports.power_age_s[0]) == (0.0, 0.0), "the charger's own"
+        assert (ports.departs_in_s[0], ports.override[0], ports.export_consent[0]) == (36000.0, 1, 0)
+        made.point.meter(START_S, SoC=(40.0, "Percent"))
+        assert (made.columns().soc[0], made.columns().soc_age_s[0]) == (0.4, 0.0)
+        document["ports"]["soc"] = [0.5]
+        (tmp_path / "state.json").write_text(json.dumps(document))
+        with pytest.raises(RequestError, match=r"ports\.soc"):
+            made.columns()
     finally:
         made.close()
 
