@@ -126,11 +126,13 @@ class CentralSystem:
         # A station that connects again has lost its old connection, whether or not we have seen that.
         self.stations[name] = station
         log.info("station %s connected, OCPP %s", name, station.version)
+        asked = asyncio.create_task(station.ask_status())
         try:
             await station.start()  # type: ignore[attr-defined]
         except ConnectionClosed:
             log.info("station %s left", name)
         finally:
+            asked.cancel()
             if self.stations.get(name) is station:
                 del self.stations[name]
 

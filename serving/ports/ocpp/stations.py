@@ -6,6 +6,7 @@ import itertools
 import logging
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any, TypeVar
@@ -99,6 +100,17 @@ class Station:
         answer = await self.call(self._clear_call(number), suppress=False)  # type: ignore[attr-defined]
         return str(answer.status)
 
+    async def ask_status(self) -> None:
+        """Have it tell whether cars are there, where that is not known: it tells by itself only what changes."""
+        for number, connector in self.connectors.items():
+            if math.isnan(connector.plugged.value):
+                with suppress(Exception):  # a station need not know how
+                    await self.call(self._status_call(number), suppress=False)  # type: ignore[attr-defined]
+
+    def _status_call(self, number: int) -> Any:
+        evse = {"id": number, "connector_id": 1}
+        return self._calls.TriggerMessage(requested_message="StatusNotification", evse=evse)
+
     def _profile_call(self, connector: int, profile: dict[str, Any]) -> Any:
         return self._calls.SetChargingProfile(evse_id=connector, charging_profile=profile)
 
@@ -142,11 +154,16 @@ class Station16(Station, ocpp.v16.ChargePoint):  # type: ignore[misc]
     def on_meter_values(
         self, connector_id: int, meter_value: Any, transaction_id: int | None = None, **told: Any
     ) -> Any:
-        connector = self.connector(connector_id)
-        if connector.transaction is None and transaction_id:
-            connector.begin(transaction_id, math.nan)  # it began before this process did
-        connector.take(meter_value, self._clock())
+        connector, now_s = self.connector(connector_id), self._clock()
+        if connector.transaction is None and transaction_id and math.isnan(connector.plugged.value):
+            # It began before this process did.
+            connector.tell_plugged(1.0, min(seconds_of(meter_value[0].get("timestamp")), now_s), now_s)
+            connector.begin(transaction_id, math.nan)
+        connector.take(meter_value, now_s)
         return self._results.MeterValues()
+
+    def _status_call(self, number: int) -> Any:
+        return self._calls.TriggerMessage(requested_message="StatusNotification", connector_id=number)
 
     def _profile_call(self, connector: int, profile: dict[str, Any]) -> Any:
         return self._calls.SetChargingProfile(connector_id=connector, cs_charging_profiles=profile)

@@ -32,10 +32,15 @@ class _Point:
 
     modules: Any
 
+    @on("TriggerMessage")
+    def on_trigger(self, **_: Any) -> Any:
+        self.triggered += 1
+        return self._call_result.TriggerMessage(status="Accepted")
+
     def _begin(self) -> None:
+        self.triggered = 0
         self.profiles: dict[int, dict[str, Any]] = {}
         self.answer = "Accepted"
-        self.silent = False
 
     def _set(self, profile: dict[str, Any], number: int) -> str:
         if self.answer == "Accepted":
