@@ -85,7 +85,7 @@ class Loop:
     stopping: bool = False
     standing: Standing = field(default_factory=Standing)
     _last_s: float | None = None
-    _empty: frozenset[str] = frozenset()
+    _absent: frozenset[str] = frozenset()
 
     def run(self, cycles: int | None = None) -> None:
         """Go on until told to stop, or for so many cycles; a cycle that has begun is finished."""
@@ -126,7 +126,7 @@ class Loop:
             request = self._request(at_s, [])
         except Exception:
             return None  # the next cycle tells
-        return called_for(request, self.standing.setpoints_kw(request.ports.id, at_s), self._empty)
+        return called_for(request, self.standing.setpoints_kw(request.ports.id, at_s), self._absent)
 
     def _guarded(self, start_s: float, cause: Cause) -> CycleReport:
         try:
@@ -146,9 +146,8 @@ class Loop:
             return CycleReport(start_s, problems=tuple(problems), cause=cause)
         problems += answer.problems
         receipt = self._handed_over(request, answer, problems)
-        gone = answer.decisions.reason == DecisionReason.EMPTY
-        self._empty = frozenset(answer.decisions.id[gone].tolist())
-        steered = receipt.accepted & ~gone
+        self._absent = frozenset(request.ports.id[request.ports.plugged != 1].tolist())
+        steered = receipt.accepted & (answer.decisions.reason != DecisionReason.EMPTY)
         new = int((steered & answer.decisions.command_due).sum())
         return CycleReport(start_s, answer, int(steered.sum()), new, receipt.refused, tuple(problems), cause)
 

@@ -24,17 +24,17 @@ class Cause(StrEnum):
     ARRIVAL = "a car came"
 
 
-def called_for(request: DispatchRequest, setpoint_kw: Array, were_empty: Set[str]) -> Cause | None:
+def called_for(request: DispatchRequest, setpoint_kw: Array, were_absent: Set[str]) -> Cause | None:
     """Why a cycle should begin now; None: it need not.
 
     Args:
         request: the site as it is now.
         setpoint_kw: what stands at its chargers, (N,); NaN: nothing.
-        were_empty: ports that had no car in the last cycle; one who came since charges at full power meanwhile.
+        were_absent: ports of which no car was known in the last cycle; one that came charges at full power meanwhile.
     """
     if breaks_a_limit(request, setpoint_kw):
         return Cause.LIMIT
-    came = (request.ports.plugged == 1) & np.isin(request.ports.id, np.array(list(were_empty), np.str_))
+    came = (request.ports.plugged == 1) & np.isin(request.ports.id, np.array(list(were_absent), np.str_))
     return Cause.ARRIVAL if came.any() else None
 
 

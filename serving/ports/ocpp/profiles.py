@@ -57,7 +57,7 @@ class Outlet:
 
 
 def charging_profile(
-    outlet: Outlet, setpoint_kw: float, sent_s: float, until_s: float, transaction: int | str | None
+    outlet: Outlet, setpoint_kw: float, sent_s: float, until_s: float, transaction: int | str
 ) -> Table:
     """The profile of a set-point, which ends with its lease.
 
@@ -69,13 +69,11 @@ def charging_profile(
         transaction: of the car.
 
     Raises:
-        Unsayable: the version cannot say it, or no transaction runs for which it could be said.
+        Unsayable: the version cannot say it.
         ValueError: it is no number, or its lease has ended.
     """
     if not math.isfinite(setpoint_kw) or until_s <= sent_s:
         raise ValueError(f"a set-point of {setpoint_kw} kW until {until_s - sent_s:.0f} s from now cannot be sent")
-    if transaction is None:
-        raise Unsayable("no transaction runs yet: nothing flows that could be set")
     begin_s = math.floor(sent_s) - CLOCK_MARGIN_S
     schedule: Table = {
         "start_schedule": _time(begin_s),

@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 
 from ....configs.messages import ConfigError
 from .site import OcppSettings
-from .stations import STATIONS, Station
+from .stations import STATIONS, Begun, Station
 from .telemetry import Connector
 
 log = logging.getLogger("ebbflow.serving.ocpp")
@@ -40,6 +40,9 @@ class CentralSystem:
         settings: of the site.
         clock: Unix seconds.
 
+    Attributes:
+        begun: told of a station and a connector where a transaction has begun or goes on; on the stations' thread.
+
     Raises:
         ConfigError: others can reach the address and a station has no password; or it is taken.
     """
@@ -47,6 +50,7 @@ class CentralSystem:
     def __init__(self, settings: OcppSettings, clock: Callable[[], float]) -> None:
         _refuse_open(settings)
         self._settings, self._clock = settings, clock
+        self.begun: Begun = _nothing
         self.connectors: dict[tuple[str, int], Connector] = {
             (one.station, one.connector): Connector() for one in settings.chargers
         }
@@ -120,13 +124,13 @@ class CentralSystem:
             return
         mine = {number: one for (station, number), one in self.connectors.items() if station == name}
         station = STATIONS[protocol](
-            name, _Watched(connection, self._heard), mine, self._clock, self._accepts,
+            name, _Watched(connection, self._heard), mine, self._clock, self._accepts, self._has_begun,
             self._settings.heartbeat_s, self._settings.answer_s,
         )  # fmt: skip
         # A station that connects again has lost its old connection, whether or not we have seen that.
         self.stations[name] = station
         log.info("station %s connected, OCPP %s", name, station.version)
-        asked = asyncio.create_task(station.ask_status())
+        asked = asyncio.create_task(self._greet(station))
         try:
             await station.start()  # type: ignore[attr-defined]
         except ConnectionClosed:
@@ -136,11 +140,23 @@ class CentralSystem:
             if self.stations.get(name) is station:
                 del self.stations[name]
 
+    async def _greet(self, station: Station) -> None:
+        await station.ask_status()
+        for number in station.connectors:
+            await self.begun(station, number)
+
+    async def _has_begun(self, station: Station, connector: int) -> None:
+        await self.begun(station, connector)
+
     def _heard(self, name: str) -> None:
         self.seen_s[name] = self._clock()
 
     def _accepts(self, tag: str) -> bool:
         return not self._settings.id_tags or tag in self._settings.id_tags
+
+
+async def _nothing(station: Station, connector: int) -> None:
+    """Nobody is to be told yet."""
 
 
 class _Watched:

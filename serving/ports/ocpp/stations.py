@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import ModuleType
@@ -15,7 +15,7 @@ import ocpp.v16
 import ocpp.v21
 import ocpp.v201
 from ocpp.exceptions import NotImplementedError as NotHandled
-from ocpp.routing import on
+from ocpp.routing import after, on
 
 from .profiles import Version
 from .telemetry import Connector, needs_of, seconds_of
@@ -28,12 +28,19 @@ PLUGGED_16 = {"Available": 0.0, "Reserved": 0.0, "Unavailable": math.nan, "Fault
 PLUGGED_2 = {"Available": 0.0, "Occupied": 1.0, "Reserved": 0.0}
 
 Accepts = Callable[[str], bool]
+Begun = Callable[["Station", int], Awaitable[None]]
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 def handles(action: str) -> Callable[[Handler], Handler]:
     """Mark a method as what answers an action."""
     marked: Callable[[Handler], Handler] = on(action)
+    return marked
+
+
+def then(action: str) -> Callable[[Handler], Handler]:
+    """Mark a method as what is done when an action has been answered."""
+    marked: Callable[[Handler], Handler] = after(action)
     return marked
 
 
@@ -46,21 +53,24 @@ class Station:
         connectors: by number; what is not among them is not ours.
         clock: Unix seconds.
         accepts: whether an id tag may charge.
+        begun: told of a connector after the station knows of its transaction.
         heartbeat_s: how often it reports without cause.
         answer_s: that it may take to answer.
     """
 
     version: Version
+    id: str
     _results: ModuleType
     _calls: ModuleType
 
     def __init__(
         self, id: str, connection: Any, connectors: Mapping[int, Connector], clock: Callable[[], float],
-        accepts: Accepts, heartbeat_s: int, answer_s: float,
+        accepts: Accepts, begun: Begun, heartbeat_s: int, answer_s: float,
     ) -> None:  # fmt: skip
         # Messages may hold names and tags: they are not logged.
         super().__init__(id, connection, answer_s, _quiet())  # type: ignore[call-arg]
         self.connectors, self._clock, self._accepts, self._heartbeat_s = connectors, clock, accepts, heartbeat_s
+        self._begun = begun
 
     async def _handle_call(self, msg: Any) -> Any:
         # The library leaves an action of 2.1 that nobody handles without an answer, and the station waits for one.
@@ -143,6 +153,10 @@ class Station16(Station, ocpp.v16.ChargePoint):  # type: ignore[misc]
             connector.begin(number, meter_start / 1000.0)
         return self._results.StartTransaction(transaction_id=number, id_tag_info=info)
 
+    @then("StartTransaction")
+    async def after_start(self, connector_id: int, **told: Any) -> None:
+        await self._begun(self, connector_id)
+
     @handles("StopTransaction")
     def on_stop(self, transaction_id: int, **told: Any) -> Any:
         for connector in self.connectors.values():
@@ -201,6 +215,11 @@ class Station2(Station):
         if state is not None:
             connector.tell_plugged(0.0 if state == "Idle" else 1.0, seconds_of(timestamp), self._clock())
         return self._results.TransactionEvent(id_token_info=info)
+
+    @then("TransactionEvent")
+    async def after_transaction(self, event_type: str, evse: Mapping[str, Any] | None = None, **told: Any) -> None:
+        if event_type != "Ended" and evse is not None:
+            await self._begun(self, evse["id"])
 
     @handles("MeterValues")
     def on_meter_values(self, evse_id: int, meter_value: Any, **told: Any) -> Any:

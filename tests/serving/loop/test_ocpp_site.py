@@ -116,6 +116,14 @@ def test_a_station_that_comes_back_is_set_again(yard: Yard) -> None:
     assert new.point.profiles
 
 
+def test_a_car_that_begins_before_the_loop_knows_it_is_seen_soon(yard: Yard) -> None:
+    assert yard.run().sent == 3, "nothing is known of any: released"
+    yard.come("1.6", 50.0)
+    made = yard.run()
+    assert (made.cause, made.start_s) == (Cause.ARRIVAL, START_S + 30.0)
+    eventually(lambda: yard.points["1.6"].point.profiles)
+
+
 def test_after_a_restart_of_ours_cars_are_asked_for_and_known_by_their_transactions(yard: Yard) -> None:
     point = yard.points["1.6"]
     eventually(lambda: point.point.triggered)

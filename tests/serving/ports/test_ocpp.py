@@ -78,6 +78,14 @@ def decisions(setpoint_kw: float, until_s: float, reason: int = DecisionReason.A
     )
 
 
+def eventually(holds: Any) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never came")
+
+
 @pytest.fixture(params=VERSIONS)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = Bench(request.param)
@@ -181,10 +189,25 @@ def test_who_unplugs_is_forgotten(bench: Bench) -> None:
     assert np.isnan([ports.soc[0], ports.last_setpoint_kw[0], ports.last_setpoint_age_s[0]]).all()
 
 
-def test_without_a_transaction_nothing_can_be_set_and_that_is_said(bench: Bench) -> None:
+def test_a_car_without_a_transaction_is_set_when_one_begins(bench: Bench) -> None:
     receipt = bench.send(7.0)
-    assert not receipt.accepted.any()
-    assert "no transaction" in receipt.refused["a"]
+    assert receipt.accepted.all(), "nothing flows"
+    assert not bench.point.point.profiles
+    bench.clock.now_s += 60.0
+    bench.point.start(bench.clock.now_s)
+    eventually(lambda: bench.point.point.profiles)
+    assert bench.power_kw() == pytest.approx(7.0)
+    eventually(lambda: bench.columns().last_setpoint_kw[0] == 7.0)
+    bench.clock.now_s = START_S + 1801.0
+    assert bench.power_kw() == FULL_KW, "no longer than decided"
+
+
+def test_a_transaction_that_begins_after_the_lease_is_left_alone(bench: Bench) -> None:
+    bench.send(7.0)
+    bench.clock.now_s += 1801.0
+    bench.point.start(bench.clock.now_s)
+    time.sleep(0.1)
+    assert not bench.point.point.profiles
 
 
 def test_a_station_that_refuses_or_has_left_is_told_by_name(bench: Bench) -> None:
@@ -192,10 +215,7 @@ def test_a_station_that_refuses_or_has_left_is_told_by_name(bench: Bench) -> Non
     bench.point.point.answer = "Rejected"
     assert bench.send(7.0).refused == {"a": "station cp answered Rejected"}
     bench.point.close()
-    for _ in range(100):
-        if not bench.port.central.stations:
-            break
-        time.sleep(0.02)
+    eventually(lambda: not bench.port.central.stations)
     bench.clock.now_s += 33.0
     assert bench.send(7.0).refused == {"a": "station cp is not connected, last heard of 33 s ago"}
 
