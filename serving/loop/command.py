@@ -113,7 +113,8 @@ def dispatch(
     Exits 1 where the last cycle brought no set-points. Ctrl-C ends it after the cycle that has begun; what was sent
     stands until its leases end.
     """
-    from .start import Options, dispatch_live
+    from .options import Options
+    from .start import dispatch_live
 
     options = Options(
         port=port, fleet=fleet, interval_minutes=interval, zone=zone, url=url, token=_secret(token),

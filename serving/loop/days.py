@@ -14,9 +14,10 @@ from ..ports.simulated import SimulatedPort
 from .clock import SimulatedClock
 from .deciders import Decider
 from .loop import Loop
+from .options import Options, check
 from .report import Teller
 from .schedule import Schedule
-from .start import SIMULATED, Options, check, last_resort, make_decider, stopped_by_signals
+from .start import SIMULATED, last_resort, make_decider, stopped_by_signals
 
 NO_LETTERS = r"[^A-Za-z0-9._-]"
 

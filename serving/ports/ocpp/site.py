@@ -14,6 +14,9 @@ from .profiles import Outlet, Version
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9*_.|@-]+$")]
 
 
+LEAST_A = 6.0
+
+
 class ChargerSettings(Section):
     """One connector (1.6) or EVSE (2.x) and the car that it is taken for."""
 
@@ -26,7 +29,7 @@ class ChargerSettings(Section):
     phases: Annotated[int, Field(ge=1, le=3)] = 1
     max_charge_kw: Positive
     max_discharge_kw: NotNegative = 0.0  # counts where the station speaks 2.1
-    min_charge_kw: NotNegative = 1.38
+    min_charge_kw: NotNegative | None = None  # None: 6 A on all its phases
     step_kw: NotNegative = 0.0
     capacity_kwh: Positive  # where the car does not tell its own
     charge_efficiency: Annotated[float, Field(ge=0.5, le=1.0)] = 0.9
@@ -34,6 +37,11 @@ class ChargerSettings(Section):
     export_consent: bool = False
     target_soc: Annotated[float, Field(gt=0.0, le=0.995)] | None = None  # None: the service's default
     reserve_soc: Share = 0.3
+
+    @property
+    def least_charge_kw(self) -> float:
+        """Below it the charger pauses (IEC 61851)."""
+        return LEAST_A * self.voltage_v * self.phases / 1000.0 if self.min_charge_kw is None else self.min_charge_kw
 
     def outlet(self, version: Version) -> Outlet:
         """Where its set-points go."""

@@ -18,7 +18,7 @@ from .telemetry import Connector, Reading
 Table = dict[str, Any]
 
 PARAMETERS = (
-    "max_charge_kw", "min_charge_kw", "step_kw", "charge_efficiency", "discharge_efficiency", "reserve_soc",
+    "max_charge_kw", "step_kw", "charge_efficiency", "discharge_efficiency", "reserve_soc",
 )  # fmt: skip
 
 OURS = ("id", "site", "plugged", "plugged_age_s", "last_setpoint_kw", "last_setpoint_age_s", "max_discharge_kw")
@@ -76,6 +76,7 @@ def port_columns(told: Sequence[Told], now_s: float) -> Table:
     plugged = [Reading(0.0, max(one.connector.plugged.at_s, one.seen_s)) for one in told]
     return {
         **{name: [getattr(one.charger, name) for one in told] for name in PARAMETERS},
+        "min_charge_kw": [one.charger.least_charge_kw for one in told],
         "id": [one.charger.id for one in told],
         "site": [one.charger.site for one in told],
         "plugged": [_flag(car.plugged.value) for car in cars],

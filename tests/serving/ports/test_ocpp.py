@@ -238,6 +238,7 @@ def test_limits_in_amperes_are_rounded_towards_zero() -> None:
         assert float(period["limit"]) == 10.1  # 7000 W / 690 V = 10.145
         assert period["number_phases"] == 3
         assert made.power_kw() <= 7.0
+        assert made.columns().min_charge_kw[0] == pytest.approx(4.14), "6 A on three phases"
     finally:
         made.close()
 
