@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class CycleReport:
         refused: why not, by port.
         problems: what went wrong, in sentences; those of the answer among them.
         cause: why it began.
+        prices: whose they are, how old, and until when they are known.
     """
 
     start_s: float
@@ -53,6 +54,15 @@ class CycleReport:
     refused: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     cause: Cause = Cause.SCHEDULE
+    prices: PriceNote | None = None
+
+
+class PriceNote(NamedTuple):
+    """Where a cycle's prices came from."""
+
+    source: str
+    published_s: float | None  # Unix seconds; None: not said
+    known_until_s: float  # Unix seconds
 
 
 @dataclass
@@ -143,13 +153,14 @@ class Loop:
             return CycleReport(start_s, problems=(*problems, f"the site: {error}"), cause=cause)
         answer = self._decided(request, problems)
         if answer is None:
-            return CycleReport(start_s, problems=tuple(problems), cause=cause)
+            return CycleReport(start_s, problems=tuple(problems), cause=cause, prices=_priced(request))
         problems += answer.problems
         receipt = self._handed_over(request, answer, problems)
         self._absent = frozenset(request.ports.id[request.ports.plugged != 1].tolist())
         steered = receipt.accepted & (answer.decisions.reason != DecisionReason.EMPTY)
         new = int((steered & answer.decisions.command_due).sum())
-        return CycleReport(start_s, answer, int(steered.sum()), new, receipt.refused, tuple(problems), cause)
+        sent = int(steered.sum())
+        return CycleReport(start_s, answer, sent, new, receipt.refused, tuple(problems), cause, _priced(request))
 
     def _request(self, start_s: float, problems: list[str]) -> DispatchRequest:
         """What the site and the price sources tell, as a request."""
@@ -208,3 +219,9 @@ class Loop:
             return nothing
         self.standing.after(request, answer.decisions, receipt)
         return receipt
+
+
+def _priced(request: DispatchRequest) -> PriceNote:
+    prices = request.prices
+    published_s = None if np.isnan(prices.published_age_s) else request.start_s - prices.published_age_s
+    return PriceNote(prices.source, published_s, request.start_s + prices.known_steps * request.interval_s)

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from ...envs.simulator import DayLedger
 from ..messages.canonical import canonical_json
-from .loop import CycleReport
+from .loop import CycleReport, PriceNote
 from .watch import Cause
 
 MOST_REFUSED = 5
@@ -31,6 +31,7 @@ class Teller:
         self._zone, self._json, self._dry_run = zone, as_json, dry_run
         self._out, self._errors = out or sys.stdout, errors or sys.stderr
         self._told: tuple[str, ...] = ()
+        self._priced: tuple[str, float | None] = ("", None)
         self.answered, self.all_answered = True, True
 
     def __call__(self, made: CycleReport) -> None:
@@ -40,6 +41,9 @@ class Teller:
         if self._json:
             self._say(canonical_json(report_document(made, self._zone)).decode())
             return
+        if made.prices is not None and (whose := made.prices[:2]) != self._priced:
+            self._say(price_line(made.prices, self._zone))
+            self._priced = whose
         self._say(cycle_line(made, self._zone))
         if self._dry_run and made.answer is not None:
             for line in car_lines(made):
@@ -91,6 +95,16 @@ def cycle_line(made: CycleReport, zone: tzinfo) -> str:
     return f"{head}  {'  '.join(parts)}"
 
 
+def price_line(prices: PriceNote, zone: tzinfo) -> str:
+    """The prices of a cycle in one line."""
+    published = "" if prices.published_s is None else f", published {_at(prices.published_s, zone)}"
+    return f"prices: {prices.source}{published}, known until {_at(prices.known_until_s, zone)}"
+
+
+def _at(second: float, zone: tzinfo) -> str:
+    return f"{datetime.fromtimestamp(second, zone):%Y-%m-%d %H:%M%z}"
+
+
 def car_lines(made: CycleReport) -> list[str]:
     """A line for each car that is told something."""
     assert made.answer is not None
@@ -121,12 +135,22 @@ def report_document(made: CycleReport, zone: tzinfo) -> dict[str, Any]:
         "cause": made.cause.name.lower(),
         "cycle_id": None if answer is None else answer.cycle_id,
         "state": None if answer is None else answer.state.word,
+        "prices": None if made.prices is None else _price_document(made.prices, zone),
         "totals": None if answer is None else answer.totals._asdict(),
         "setpoints": None if answer is None else report_columns(made),
         "sent": made.sent,
         "new": made.new,
         "refused": dict(made.refused),
         "problems": list(made.problems),
+    }
+
+
+def _price_document(prices: PriceNote, zone: tzinfo) -> dict[str, Any]:
+    published_s = prices.published_s
+    return {
+        "source": prices.source,
+        "published_at": None if published_s is None else datetime.fromtimestamp(published_s, zone).isoformat(),
+        "known_until": datetime.fromtimestamp(prices.known_until_s, zone).isoformat(),
     }
 
 

@@ -35,7 +35,8 @@ def state(folder: Path) -> None:
 def test_a_simulated_day_ends_with_its_ledger(capsys: Any) -> None:
     assert main(["dispatch", *DAY, "--policy", "cheapest_hours"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert len(out) == 97
+    assert out[0].startswith("prices: depot-workplace, known until ")
+    assert len(out) == 98
     assert "auto" in out[40]
     assert out[-1].startswith("depot-workplace.test0.3: net cost ")
     assert out[-1].endswith("unserved 0.00 kWh, overload 0.00 kWh")
@@ -53,6 +54,7 @@ def test_json_lines_are_for_machines(capsys: Any) -> None:
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert first["cycle_start"] < second["cycle_start"]
     assert (first["cause"], first["state"], first["refused"]) == ("schedule", "degraded", {})
+    assert first["prices"]["source"] == "depot-workplace"
     assert len(first["setpoints"]["id"]) == len(first["setpoints"]["setpoint_kw"])
 
 
