@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from ..service import Service
 
 LONGEST_REASON = 300
-FINAL = (400, 404, 405, 409, 413, 415, 422)
+OF_TIME = (409, 422)
+FINAL = (400, 404, 405, 413, 415)
 """Answers to a request that would be the same again; all others may pass, as a token may be renewed."""
 
 
@@ -30,6 +32,10 @@ class Refused(Exception):
     """The request was understood and refused; the same one would be again."""
 
 
+class Taken(Refused):
+    """Refused for its time alone: a cycle of that start was answered already, or a later one."""
+
+
 class Decider(Protocol):
     """Answers a cycle."""
 
@@ -38,7 +44,8 @@ class Decider(Protocol):
 
         Raises:
             Unreachable: try again.
-            Refused: do not.
+            Taken: try another start.
+            Refused: try nothing.
         """
         ...
 
@@ -62,10 +69,12 @@ class InProcess:
     def decide(self, request: DispatchRequest, now_s: float) -> DispatchAnswer:
         """See `Decider`."""
         memory = self._memories.get(request.fleet) or new_memory()
+        if memory.last_start_s is not None and request.start_s <= memory.last_start_s:
+            memory = replace(memory, last_start_s=None)  # the clock was put back: in which order is the loop's to say
         try:
             made = dispatch(request, memory, self._kit, now_s, ledger_up=self._ledger_up)
         except CycleRefused as error:
-            raise Refused(str(error)) from None
+            raise Taken(str(error)) from None
         self._memories[request.fleet] = made.memory
         return made.answer
 
@@ -93,7 +102,7 @@ class Recorded:
         try:
             return self._service.dispatch(request).answer
         except (CycleConflict, CycleRefused) as error:
-            raise Refused(str(error)) from None
+            raise Taken(str(error)) from None
         except ServiceBusy as error:
             raise Unreachable(str(error)) from None
 
@@ -119,6 +128,8 @@ class OverHttp:
             told = self._web.post(self._place, canonical_json(request_document(request)))
         except WebError as error:
             raise Unreachable(f"{self._place}: {error}") from None
+        if told.status in OF_TIME:
+            raise Taken(_reason(told))
         if told.status in FINAL:
             raise Refused(_reason(told))
         if told.status != 200:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..ports.port import PortError, Receipt, SitePort
 from ..ports.prices import PriceError, PriceSource
 from ..ports.rebase import rebased
 from .clock import Clock
-from .deciders import Decider, Refused, Unreachable
+from .deciders import Decider, Refused, Taken, Unreachable
 from .schedule import Schedule
 from .standing import Standing
 from .watch import Cause, called_for
@@ -151,7 +151,13 @@ class Loop:
             request = self.standing.told(self._request(start_s, problems))
         except (PortError, RequestError) as error:
             return CycleReport(start_s, problems=(*problems, f"the site: {error}"), cause=cause)
-        answer = self._decided(request, problems)
+        try:
+            answer = self._decided(request, problems)
+        except Taken as error:
+            # After a clock was wrong, a start may come twice; the answer is then that of another time.
+            problems.append(f"{error}; asked again for a second later")
+            request = replace(request, cycle_start=self.schedule.local(start_s + 1.0))
+            answer = self._decided_once_more(request, problems)
         if answer is None:
             return CycleReport(start_s, problems=tuple(problems), cause=cause, prices=_priced(request))
         problems += answer.problems
@@ -183,6 +189,8 @@ class Loop:
         while True:
             try:
                 return self.decider.decide(request, self.clock.now_s())
+            except Taken:
+                raise
             except Refused as error:
                 problems.append(f"the service refused the cycle: {error}")
                 return None
@@ -192,6 +200,13 @@ class Loop:
                     return self._by_last_resort(request, problems)
             self.clock.sleep(wait_s)
             wait_s = min(2.0 * wait_s, LONGEST_RETRY_S)
+
+    def _decided_once_more(self, request: DispatchRequest, problems: list[str]) -> DispatchAnswer | None:
+        try:
+            return self._decided(request, problems)
+        except Taken as error:
+            problems.append(f"the service refused the cycle: {error}")
+            return None
 
     def _by_last_resort(self, request: DispatchRequest, problems: list[str]) -> DispatchAnswer | None:
         if self.last_resort is None:

@@ -18,7 +18,7 @@ from ebbflow.agents.run import run_days
 from ebbflow.serving.http.app import create_app
 from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.loop.clock import SimulatedClock
-from ebbflow.serving.loop.deciders import OverHttp, Recorded, Refused, Unreachable
+from ebbflow.serving.loop.deciders import OverHttp, Recorded, Refused, Taken, Unreachable
 from ebbflow.serving.messages import answer_document, canonical_json
 from ebbflow.serving.service import Service
 
@@ -58,8 +58,9 @@ def test_an_answer_is_read(web: WebServer, there: OverHttp) -> None:
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
 def test_what_is_refused_is_not_sent_again(web: WebServer, there: OverHttp, status: int) -> None:
     web.says = Answers(status, b'{"error": "cycle f was already answered"}')
-    with pytest.raises(Refused, match=f"{status} cycle f was already answered"):
+    with pytest.raises(Refused, match=f"{status} cycle f was already answered") as refused:
         there.decide(request(), NOW_S)
+    assert (refused.type is Taken) == (status in (409, 422)), "another start may be answered"
 
 
 @pytest.mark.parametrize(

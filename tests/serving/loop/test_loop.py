@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ebbflow.serving.loop.clock import SimulatedClock
-from ebbflow.serving.loop.deciders import InProcess, Refused, Unreachable
+from ebbflow.serving.loop.deciders import InProcess, Refused, Taken, Unreachable
 from ebbflow.serving.loop.loop import CycleReport, Loop
 from ebbflow.serving.loop.schedule import Schedule
 from ebbflow.serving.loop.watch import Cause
@@ -118,6 +118,18 @@ def test_a_refusal_is_final(last: Any) -> None:
     assert (rig.decider.asked, rig.site.sent) == (1, [])
     assert "refused the cycle: 409 another request" in made.problems[0]
     assert rig.run().sent == 3
+
+
+def test_a_start_that_was_answered_before_is_asked_for_a_second_later() -> None:
+    rig = Rig(Flaky(failures=1, error=Taken("409 answered already")))
+    made = rig.run()
+    assert (made.sent, made.answer.cycle_start_s) == (3, START_S + 1.0)  # type: ignore[union-attr]
+    assert made.problems[0] == "409 answered already; asked again for a second later"
+    assert rig.run().start_s == START_S + 900.0
+    rig.decider.failures = 2
+    made = rig.run()
+    assert made.answer is None
+    assert "refused the cycle: 409" in made.problems[1]
 
 
 def test_an_answer_whose_leases_have_ended_is_not_sent() -> None:
