@@ -173,6 +173,7 @@ class Loop:
         start, interval_s, now_s = self.schedule.local(start_s), self.schedule.interval_s, self.clock.now_s()
         state = self.port.read(start, interval_s, now_s)
         document = state.document
+        problems += state.problems
         if state.as_of is not None:
             document = rebased(document, state.as_of, start, interval_s, now_s)
         document = {**document, "fleet": self.fleet, "cycle_start": start.isoformat(), "interval_s": interval_s}

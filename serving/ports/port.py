@@ -27,10 +27,12 @@ class SiteState:
             `as_of`, series begin with the interval that holds it. `fleet`, `cycle_start` and `interval_s` are the
             loop's to say.
         as_of: when it was true, with an offset; None: at the start of the cycle, everything rebased already.
+        problems: what could not be had of it, in sentences.
     """
 
     document: Mapping[str, Any]
     as_of: datetime | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

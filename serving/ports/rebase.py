@@ -27,7 +27,9 @@ HELD = ("sites", "feeders")
 HOUR_S = 3600
 
 
-def rebased(document: Mapping[str, Any], as_of: datetime, start: datetime, interval_s: int, now_s: float) -> Any:
+def rebased(
+    document: Mapping[str, Any], as_of: datetime, start: datetime, interval_s: int, now_s: float
+) -> dict[str, Any]:
     """The document with ages and times from `start` on, which was true at `as_of`.
 
     A reading that was taken after `start`, but before now, is as old as the cycle: 0. Where the document itself comes

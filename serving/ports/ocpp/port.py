@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...messages.answer import PortDecisions
-from ..files import FilesPort
+from ..documents import within_age
+from ..files import LONGEST_AGE_S, FilesPort
 from ..port import PortError, Receipt, SiteState
 from ..rebase import rebased
 from .lessor import Lessor
@@ -38,6 +39,7 @@ class OcppPort:
     def __init__(self, settings: OcppSettings, clock: Callable[[], float]) -> None:
         self._settings, self._clock = settings, clock
         self._tables = None if settings.tables is None else FilesPort(settings.tables)
+        self._last: SiteState | None = None
         self._spoken: dict[str, Version] = {}
         self.central = CentralSystem(settings, clock)
         self._lessor = Lessor(settings.chargers, self.central.connectors, clock)
@@ -46,8 +48,9 @@ class OcppPort:
     def read(self, start: datetime, interval_s: int, now_s: float) -> SiteState:
         """See `port.SitePort`; what stands at the chargers is told with their readings."""
         told = self.central.ask(self._told(), READ_S)
-        document = site_document(told, self._settings, self._beside(start, interval_s, now_s), now_s)
-        return SiteState(document, datetime.fromtimestamp(now_s, UTC))
+        beside, problems = self._beside(start, interval_s, now_s)
+        document = site_document(told, self._settings, beside, now_s)
+        return SiteState(document, datetime.fromtimestamp(now_s, UTC), problems)
 
     def apply(self, decisions: PortDecisions, now_s: float) -> Receipt:
         """See `port.SitePort`."""
@@ -75,15 +78,24 @@ class OcppPort:
             made.append(Told(charger, connector, version, seen_s, self._lessor.held(charger)))
         return made
 
-    def _beside(self, start: datetime, interval_s: int, now_s: float) -> dict[str, Any]:
-        """The tables of the folder beside the chargers, as of now; none where there is no such folder."""
+    def _beside(self, start: datetime, interval_s: int, now_s: float) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The tables of the folder beside the chargers, as of now, and what is wrong with them.
+
+        Those that were read last stand while the folder cannot be read: limits that age are better than none.
+        """
         if self._tables is None:
-            return {}
-        state = self._tables.read(start, interval_s, now_s)
-        assert state.as_of is not None, "a state in a file says when it was true"
+            return {}, ()
+        problems: tuple[str, ...] = ()
+        try:
+            self._last = self._tables.read(start, interval_s, now_s)
+        except PortError as error:
+            if self._last is None:
+                raise
+            within_age(self._last, now_s, LONGEST_AGE_S, "the folder's last state")
+            problems = (f"{error}; its last state stands",)
+        assert self._last.as_of is not None, "a state in a file says when it was true"
         now = datetime.fromtimestamp(now_s, UTC)
-        made: dict[str, Any] = rebased(state.document, state.as_of, now, interval_s, now_s)
-        return made
+        return rebased(self._last.document, self._last.as_of, now, interval_s, now_s), problems
 
     def _station(self, name: str) -> Station | str:
         """A station, or why it cannot be reached."""

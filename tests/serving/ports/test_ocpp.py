@@ -306,6 +306,10 @@ def test_what_chargers_do_not_tell_is_taken_from_a_folder(tmp_path: Path) -> Non
         assert (ports.departs_in_s[0], ports.override[0], ports.export_consent[0]) == (36000.0, 1, 0)
         made.point.meter(START_S, SoC=(40.0, "Percent"))
         assert (made.columns().soc[0], made.columns().soc_age_s[0]) == (0.4, 0.0)
+        (tmp_path / "state.json").write_bytes(b"{half")
+        assert made.columns().departs_in_s[0] == 36000.0, "the last state stands"
+        start = datetime.fromtimestamp(START_S, UTC)
+        assert "its last state stands" in made.port.read(start, 900, START_S).problems[0]
         document["ports"]["soc"] = [0.5]
         (tmp_path / "state.json").write_text(json.dumps(document))
         with pytest.raises(RequestError, match=r"ports\.soc"):
