@@ -127,6 +127,8 @@ def dispatch(
         from .days import dispatch_days
 
         answered = dispatch_days(options, DayRequest(options.place, seed=seed, first_day=day, days=days, split=split))
+    elif (days, day, seed, split) != (1, 0, 0, "test"):
+        raise ValueError("--days, --day, --seed and --split draw simulated days; leave them out, or use simulated:NAME")
     else:
         answered = dispatch_live(options)
     if not answered:

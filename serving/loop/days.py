@@ -38,7 +38,10 @@ def dispatch_days(options: Options, request: DayRequest) -> bool:
         for number, day in enumerate(drawn.scenarios, request.first_day):
             base = options.fleet or re.sub(NO_LETTERS, "-", drawn.name)
             name = f"{base}.{request.split}{request.seed}.{number}"
-            whole &= _play(replace(options, fleet=name), day, decider, last, clock)
+            loop, teller = _play(replace(options, fleet=name), day, decider, last, clock)
+            whole &= teller.all_answered
+            if loop.stopping:
+                break
     return whole
 
 
@@ -53,7 +56,9 @@ def reserve_settings(drawn: DrawnDays) -> tuple[str, ...]:
     )
 
 
-def _play(options: Options, day: Scenario, decider: Decider, last: Decider | None, clock: SimulatedClock) -> bool:
+def _play(
+    options: Options, day: Scenario, decider: Decider, last: Decider | None, clock: SimulatedClock
+) -> tuple[Loop, Teller]:
     port = SimulatedPort(day)
     clock.set(port.start_s)
     zone = day.start.tzinfo
@@ -61,12 +66,10 @@ def _play(options: Options, day: Scenario, decider: Decider, last: Decider | Non
     schedule = Schedule(port.interval_s, zone)
     teller = Teller(schedule.zone, as_json=options.as_json, dry_run=options.dry_run)
     fleet = options.fleet or ""
-    loop = Loop(
-        fleet, port, decider, schedule, clock, last_resort=last, dry_run=options.dry_run, report=teller,
-    )  # fmt: skip
+    loop = Loop(fleet, port, decider, schedule, clock, last_resort=last, dry_run=options.dry_run, report=teller)
     with stopped_by_signals(loop, clock):
         loop.run(min(options.cycles or port.steps, port.steps))
-    if options.cycles is None and not options.dry_run:
+    if options.cycles is None and not options.dry_run and not loop.stopping:
         port.advance(np.inf)
         teller.settled(fleet, port.ledger())
-    return teller.all_answered
+    return loop, teller

@@ -80,9 +80,7 @@ class InProcess:
 
     def close(self) -> None:
         """End the policy's process, if it has one."""
-        close = getattr(self._kit.runner, "close", None)
-        if close is not None:
-            close()
+        _end(self._kit)
 
 
 class Recorded:
@@ -107,7 +105,8 @@ class Recorded:
             raise Unreachable(str(error)) from None
 
     def close(self) -> None:
-        """Close the ledger."""
+        """Close the ledger, and end the policy's process, if it has one."""
+        _end(self._service.kit)
         self._service.ledger.close()
 
 
@@ -146,6 +145,12 @@ class OverHttp:
     def close(self) -> None:
         """Close the connection."""
         self._web.close()
+
+
+def _end(kit: Kit) -> None:
+    close = getattr(kit.runner, "close", None)
+    if close is not None:
+        close()
 
 
 def _reason(told: Answer) -> str:

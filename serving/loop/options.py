@@ -65,5 +65,12 @@ def check(options: Options) -> None:
                 "--dry-run decides in this process: the service would keep in its ledger what was never sent; "
                 "leave out --url"
             )
+    if options.kind == "simulated":
+        real = {"--zone": options.zone, "--tariff": options.tariff, "--prices": options.prices or None}
+        given = [name for name, value in real.items() if value is not None]
+        if given:
+            raise ConfigError(
+                f"{given[0]} is the scenario's, whose day is simulated; leave it out, or change the scenario"
+            )
     if options.bundle is not None and options.policy is not None:
         raise ConfigError("--bundle and --policy both name who decides; give one")

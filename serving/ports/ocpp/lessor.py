@@ -20,8 +20,6 @@ Array = Any
 CLEARED = ("Accepted", "Unknown")
 """`Unknown`: the station had no such profile, which is what was wanted."""
 
-MET = None
-
 
 class Wish(NamedTuple):
     """What a charger is to hold."""
@@ -102,12 +100,12 @@ class Lessor:
         """Have a charger hold what it is to hold; returns why that failed."""
         wish, transaction, now_s = self._wishes.get(charger.id), self._connector(charger).transaction, self._clock()
         if wish is None or wish.until_s <= now_s:
-            return MET
+            return None
         try:
             if math.isnan(wish.setpoint_kw):
                 return await self._release(station, charger, wish, now_s)
             if transaction is None:
-                return MET  # nothing flows; set when a transaction begins
+                return None  # nothing flows; set when a transaction begins
             return await self._charge(station, charger, wish, transaction, now_s)
         except Exception as error:  # whatever a station does: its chargers alone miss a cycle
             return f"{type(error).__name__} from station {charger.station}"

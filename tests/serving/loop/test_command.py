@@ -49,6 +49,12 @@ def test_a_ledger_of_a_simulated_day_can_be_verified_and_replayed(tmp_path: Path
     assert "5 cycles" in capsys.readouterr().out
 
 
+def test_each_day_is_a_fleet_of_its_own(capsys: Any) -> None:
+    assert main(["dispatch", *DAY, "--days", "2", "--cycles", "3", "--fleet", "yard", "--json"]) == 0
+    cycles = [json.loads(line)["cycle_id"] for line in capsys.readouterr().out.splitlines()]
+    assert [cycle.rpartition(".")[0] for cycle in cycles] == ["yard.test0.3"] * 3 + ["yard.test0.4"] * 3
+
+
 def test_json_lines_are_for_machines(capsys: Any) -> None:
     assert main(["dispatch", *DAY, "--cycles", "2", "--json"]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
@@ -97,6 +103,8 @@ def test_a_cycle_without_an_answer_is_told_by_the_exit_code(tmp_path: Path, caps
         (["--port", "files:.", "--zone", "UTC", "--token", "/nowhere"], "No such file"),
         (["--port", "ocpp:/nowhere.toml", "--zone", "UTC"], "no such file"),
         (["--port", "simulated:depot"], "depot-workplace"),
+        (["--port", "simulated:home-texas", "--tariff", "sdge-ev-tou-5"], "--tariff is the scenario's"),
+        (["--port", "files:.", "--zone", "UTC", "--days", "2"], "draw simulated days"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments: list[str], why: str, capsys: Any) -> None:
