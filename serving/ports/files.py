@@ -39,7 +39,7 @@ class FilesPort:
     def apply(self, decisions: PortDecisions, now_s: float) -> Receipt:
         """See `port.SitePort`; that the file was written is all that is known."""
         file = self._folder / SETPOINTS
-        beside = file.with_suffix(f".{os.getpid()}.tmp")
+        beside = file.with_suffix(".tmp")
         try:
             with beside.open("wb") as out:
                 out.write(setpoints_body(decisions, now_s))
