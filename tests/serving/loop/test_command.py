@@ -16,6 +16,8 @@ import pytest
 
 from ebbflow.configs.cli import main
 
+from ..ports.web_server import Says, WebServer  # noqa: TID252
+
 DAY = ("--port", "simulated:depot-workplace", "--day", "3")
 
 
@@ -76,6 +78,19 @@ def test_a_dry_run_tells_each_car_and_writes_nothing(tmp_path: Path, capsys: Any
     assert main(["dispatch", *arguments]) == 0
     assert (tmp_path / "setpoints.json").exists()
     assert ledger.exists()
+
+
+def test_a_gateway_over_http_with_its_token(tmp_path: Path, capsys: Any) -> None:
+    state(tmp_path)
+    (tmp_path / "token").write_text("t0ken\n")
+    gateway = WebServer()
+    gateway.says = Says(200, (tmp_path / "state.json").read_bytes())
+    arguments = ["--port", gateway.url, "--zone", "UTC", "--cycles", "1", "--site-token", str(tmp_path / "token")]
+    assert main(["dispatch", *arguments]) == 0
+    gateway.close()
+    assert [(one.method, one.path) for one in gateway.asked] == [("GET", "/state"), ("POST", "/setpoints")]
+    assert {one.headers["authorization"] for one in gateway.asked} == {"Bearer t0ken"}
+    assert 'should be {"refused"' in capsys.readouterr().err, "it answered with its state"
 
 
 def test_a_cycle_without_an_answer_is_told_by_the_exit_code(tmp_path: Path, capsys: Any) -> None:
