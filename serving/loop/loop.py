@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from ..messages.columns import RequestError
 from ..messages.parse import parse_request
 from ..messages.request import DispatchRequest
 from ..messages.vocabulary import DecisionReason
-from ..ports.port import PortError, Receipt, SitePort
+from ..ports.port import LONGEST_AGE_S, PortError, Receipt, SitePort, SiteState
 from ..ports.prices import PriceError, PriceSource
 from ..ports.rebase import rebased
 from .clock import Clock
@@ -96,6 +97,8 @@ class Loop:
     standing: Standing = field(default_factory=Standing)
     _last_s: float | None = None
     _absent: frozenset[str] = frozenset()
+    _seen: SiteState | None = None
+    _blind: bool = False
 
     def run(self, cycles: int | None = None) -> None:
         """Go on until told to stop, or for so many cycles; a cycle that has begun is finished."""
@@ -133,9 +136,11 @@ class Loop:
         if self._last_s is None or at_s <= self._last_s or self.dry_run:
             return None
         try:
-            request = self._request(at_s, [])
+            request = self._request(at_s, [], fresh=True)
         except Exception:
             return None  # the next cycle tells
+        if self._blind:
+            return Cause.BACK
         return called_for(request, self.standing.setpoints_kw(request.ports.id, at_s), self._absent)
 
     def _guarded(self, start_s: float, cause: Cause) -> CycleReport:
@@ -168,10 +173,10 @@ class Loop:
         sent = int(steered.sum())
         return CycleReport(start_s, answer, sent, new, receipt.refused, tuple(problems), cause, _priced(request))
 
-    def _request(self, start_s: float, problems: list[str]) -> DispatchRequest:
-        """What the site and the price sources tell, as a request."""
+    def _request(self, start_s: float, problems: list[str], *, fresh: bool = False) -> DispatchRequest:
+        """What the site and the price sources tell, as a request; where `fresh`, not by what the site told before."""
         start, interval_s, now_s = self.schedule.local(start_s), self.schedule.interval_s, self.clock.now_s()
-        state = self.port.read(start, interval_s, now_s)
+        state = self._state(start, interval_s, now_s, problems, fresh)
         document = state.document
         problems += state.problems
         if state.as_of is not None:
@@ -184,6 +189,21 @@ class Loop:
             except PriceError as error:
                 problems.append(f"prices: {error}")
         return parse_request(document)
+
+    def _state(self, start: datetime, interval_s: int, now_s: float, problems: list[str], fresh: bool) -> SiteState:
+        """The site now; where it cannot be read, what it told last, whose readings age until no gate trusts them."""
+        try:
+            state = self.port.read(start, interval_s, now_s)
+        except PortError as error:
+            old = self._seen
+            if fresh or old is None or old.as_of is None or now_s - old.as_of.timestamp() > LONGEST_AGE_S:
+                raise
+            self._blind = True
+            problems.append(f"the site: {error}; decided by what it told at {old.as_of:%H:%M:%S}")
+            return old
+        if not fresh:
+            self._seen, self._blind = replace(state, as_of=state.as_of or start), False
+        return state
 
     def _decided(self, request: DispatchRequest, problems: list[str]) -> DispatchAnswer | None:
         until_s, wait_s = self.clock.now_s() + RETRY_SHARE * request.interval_s, FIRST_RETRY_S

@@ -22,6 +22,7 @@ class Cause(StrEnum):
     SCHEDULE = "schedule"
     LIMIT = "a limit was cut"
     ARRIVAL = "a car came"
+    BACK = "the site can be read again"
 
 
 def called_for(request: DispatchRequest, setpoint_kw: Array, were_absent: Set[str]) -> Cause | None:

@@ -8,12 +8,9 @@ from pathlib import Path
 
 from ..messages.answer import PortDecisions
 from .documents import setpoints_body, state_from, within_age
-from .port import PortError, Receipt, SiteState, all_accepted
+from .port import LONGEST_AGE_S, PortError, Receipt, SiteState, all_accepted
 
 STATE, SETPOINTS = "state.json", "setpoints.json"
-
-LONGEST_AGE_S = 7200.0
-"""Of a state; as the service's gate on plug states, beyond which it would release every car."""
 
 
 class FilesPort:

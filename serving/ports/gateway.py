@@ -7,8 +7,7 @@ from datetime import datetime
 
 from ..messages.answer import PortDecisions
 from .documents import receipt_from, setpoints_body, state_from, within_age
-from .files import LONGEST_AGE_S
-from .port import PortError, Receipt, SiteState
+from .port import LONGEST_AGE_S, PortError, Receipt, SiteState
 from .web import Answer, Web, WebError
 
 

@@ -13,6 +13,9 @@ from ..messages.answer import PortDecisions
 
 Array = Any
 
+LONGEST_AGE_S = 7200.0
+"""Of a state that is decided by; as the service's gate on plug states, beyond which it would release every car."""
+
 
 class PortError(Exception):
     """A site that cannot be read or reached now; the sentence says which, why, and since when where that is known."""

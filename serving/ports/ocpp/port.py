@@ -11,8 +11,8 @@ import numpy as np
 
 from ...messages.answer import PortDecisions
 from ..documents import within_age
-from ..files import LONGEST_AGE_S, FilesPort
-from ..port import PortError, Receipt, SiteState
+from ..files import FilesPort
+from ..port import LONGEST_AGE_S, PortError, Receipt, SiteState
 from ..rebase import rebased
 from .lessor import Lessor
 from .profiles import Version

@@ -140,6 +140,28 @@ def test_an_answer_whose_leases_have_ended_is_not_sent() -> None:
     assert "1801 s late" in made.problems[-1]
 
 
+def test_a_site_that_cannot_be_read_is_decided_for_by_what_it_told() -> None:
+    rig = Rig(watch_s=30.0)
+    rig.run()
+    rig.site.failure = PortError("gone")
+    made = rig.run()
+    assert (made.sent, made.start_s) == (3, START_S + 900.0), "leases are renewed"
+    assert made.problems[0] == "the site: gone; decided by what it told at 12:00:00"
+    rig.clock.sleep(100.0)
+    rig.site.failure = None
+    made = rig.run()
+    assert (made.cause, made.problems) == (Cause.BACK, ())
+    assert made.start_s == START_S + 900.0 + 130.0
+    rig.site.failure = PortError("gone")
+    reports = [rig.run() for _ in range(10)]
+    assert [report.answer is not None for report in reports] == [True] * 8 + [False] * 2, "two hours"
+    exports = Rig(Flaky(answer=-5.0))
+    exports.run()
+    exports.site.failure = PortError("gone")
+    exports.run(2)
+    assert [(sent.setpoint_kw < 0).all() for sent in exports.site.sent] == [True, False, False], "by no old reading"
+
+
 @pytest.mark.parametrize("error", [PortError("gone"), ZeroDivisionError("ours")])
 def test_whatever_fails_costs_its_cycle_alone(error: Exception) -> None:
     rig = Rig()
