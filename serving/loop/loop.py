@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..messages.answer import DispatchAnswer
 from ..messages.columns import RequestError
-from ..messages.parse import parse_request
 from ..messages.request import DispatchRequest
 from ..messages.vocabulary import DecisionReason
-from ..ports.port import LONGEST_AGE_S, PortError, Receipt, SitePort, SiteState
-from ..ports.prices import PriceError, PriceSource
-from ..ports.rebase import rebased
+from ..ports.port import PortError, Receipt, SitePort
+from ..ports.prices import PriceSource
 from .clock import Clock
+from .cycle import CycleReport, price_note
 from .deciders import Decider, Refused, Taken, Unreachable
+from .reader import Reader
 from .schedule import Schedule
 from .standing import Standing
 from .watch import Cause, called_for
@@ -31,39 +30,6 @@ RETRY_SHARE = 0.2
 """Of an interval: how long the same request is sent again before the last resort decides."""
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 30.0
-
-
-@dataclass(frozen=True)
-class CycleReport:
-    """What became of one cycle.
-
-    Args:
-        start_s: of the cycle, Unix seconds.
-        answer: what was decided; None: nothing was.
-        sent: set-points that were handed over and accepted, those that renew a lease among them.
-        new: of them those that change something.
-        refused: why not, by port.
-        problems: what went wrong, in sentences; those of the answer among them.
-        cause: why it began.
-        prices: whose they are, how old, and until when they are known.
-    """
-
-    start_s: float
-    answer: DispatchAnswer | None = None
-    sent: int = 0
-    new: int = 0
-    refused: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
-    cause: Cause = Cause.SCHEDULE
-    prices: PriceNote | None = None
-
-
-class PriceNote(NamedTuple):
-    """Where a cycle's prices came from."""
-
-    source: str
-    published_s: float | None  # Unix seconds; None: not said
-    known_until_s: float  # Unix seconds
 
 
 @dataclass
@@ -97,8 +63,10 @@ class Loop:
     standing: Standing = field(default_factory=Standing)
     _last_s: float | None = None
     _absent: frozenset[str] = frozenset()
-    _seen: SiteState | None = None
-    _blind: bool = False
+    _owed: tuple[DispatchRequest, DispatchAnswer] | None = None
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.fleet, self.port, self.prices, self.schedule, self.clock)
 
     def run(self, cycles: int | None = None) -> None:
         """Go on until told to stop, or for so many cycles; a cycle that has begun is finished."""
@@ -125,6 +93,7 @@ class Loop:
                 return Cause.SCHEDULE
             if self.watch_s is not None and now_s - looked_s >= self.watch_s:
                 looked_s = now_s
+                self._send_again()
                 if (cause := self._look(float(int(now_s)))) is not None:
                     return cause
             # In short sleeps: the clock may be put forward or back meanwhile.
@@ -136,10 +105,10 @@ class Loop:
         if self._last_s is None or at_s <= self._last_s or self.dry_run:
             return None
         try:
-            request = self._request(at_s, [], fresh=True)
+            request = self._reader.request(at_s, [], fresh=True)
         except Exception:
             return None  # the next cycle tells
-        if self._blind:
+        if self._reader.blind:
             return Cause.BACK
         return called_for(request, self.standing.setpoints_kw(request.ports.id, at_s), self._absent)
 
@@ -152,8 +121,9 @@ class Loop:
 
     def _cycle(self, start_s: float, cause: Cause) -> CycleReport:
         problems: list[str] = []
+        self._owed = None
         try:
-            request = self.standing.told(self._request(start_s, problems))
+            request = self.standing.told(self._reader.request(start_s, problems))
         except (PortError, RequestError) as error:
             return CycleReport(start_s, problems=(*problems, f"the site: {error}"), cause=cause)
         try:
@@ -164,46 +134,30 @@ class Loop:
             request = replace(request, cycle_start=self.schedule.local(start_s + 1.0))
             answer = self._decided_once_more(request, problems)
         if answer is None:
-            return CycleReport(start_s, problems=tuple(problems), cause=cause, prices=_priced(request))
+            return CycleReport(start_s, problems=tuple(problems), cause=cause, prices=price_note(request))
         problems += answer.problems
-        receipt = self._handed_over(request, answer, problems)
         self._absent = frozenset(request.ports.id[request.ports.plugged != 1].tolist())
+        return self._sent(request, answer, problems, cause)
+
+    def _sent(self, request: DispatchRequest, answer: DispatchAnswer, problems: list[str], cause: Cause) -> CycleReport:
+        """Hand set-points over, and tell of it."""
+        receipt = self._handed_over(request, answer, problems)
         steered = receipt.accepted & (answer.decisions.reason != DecisionReason.EMPTY)
-        new = int((steered & answer.decisions.command_due).sum())
-        sent = int(steered.sum())
-        return CycleReport(start_s, answer, sent, new, receipt.refused, tuple(problems), cause, _priced(request))
+        sent, new = int(steered.sum()), int((steered & answer.decisions.command_due).sum())
+        told = (receipt.refused, tuple(problems), cause, price_note(request))
+        return CycleReport(request.start_s, answer, sent, new, *told)
 
-    def _request(self, start_s: float, problems: list[str], *, fresh: bool = False) -> DispatchRequest:
-        """What the site and the price sources tell, as a request; where `fresh`, not by what the site told before."""
-        start, interval_s, now_s = self.schedule.local(start_s), self.schedule.interval_s, self.clock.now_s()
-        state = self._state(start, interval_s, now_s, problems, fresh)
-        document = state.document
-        problems += state.problems
-        if state.as_of is not None:
-            document = rebased(document, state.as_of, start, interval_s, now_s)
-        document = {**document, "fleet": self.fleet, "cycle_start": start.isoformat(), "interval_s": interval_s}
-        if self.prices is not None and document.get("prices") is None:
-            tariffs = sorted(set((document.get("sites") or {}).get("tariff") or ["tariff"]))
-            try:
-                document["prices"] = self.prices.table(start, interval_s, now_s).document(tariffs)
-            except PriceError as error:
-                problems.append(f"prices: {error}")
-        return parse_request(document)
-
-    def _state(self, start: datetime, interval_s: int, now_s: float, problems: list[str], fresh: bool) -> SiteState:
-        """The site now; where it cannot be read, what it told last, whose readings age until no gate trusts them."""
+    def _send_again(self) -> None:
+        """Hand over what nobody could be reached for, while its cycle lasts."""
+        if self._owed is None:
+            return
         try:
-            state = self.port.read(start, interval_s, now_s)
-        except PortError as error:
-            old = self._seen
-            if fresh or old is None or old.as_of is None or now_s - old.as_of.timestamp() > LONGEST_AGE_S:
-                raise
-            self._blind = True
-            problems.append(f"the site: {error}; decided by what it told at {old.as_of:%H:%M:%S}")
-            return old
-        if not fresh:
-            self._seen, self._blind = replace(state, as_of=state.as_of or start), False
-        return state
+            made = self._sent(*self._owed, [], Cause.OWED)
+        except Exception:  # as in a cycle: it costs this try
+            log.exception("sending again failed")
+            return
+        if self._owed is None:
+            self.report(made)
 
     def _decided(self, request: DispatchRequest, problems: list[str]) -> DispatchAnswer | None:
         until_s, wait_s = self.clock.now_s() + RETRY_SHARE * request.interval_s, FIRST_RETRY_S
@@ -240,6 +194,7 @@ class Loop:
 
     def _handed_over(self, request: DispatchRequest, answer: DispatchAnswer, problems: list[str]) -> Receipt:
         nothing = Receipt(np.zeros(request.n_ports, bool))
+        self._owed = None
         if self.dry_run:
             return nothing
         now_s = self.clock.now_s()
@@ -252,12 +207,7 @@ class Loop:
             receipt = self.port.apply(answer.decisions, now_s)
         except PortError as error:
             problems.append(f"the site: {error}")
+            self._owed = (request, answer)
             return nothing
         self.standing.after(request, answer.decisions, receipt)
         return receipt
-
-
-def _priced(request: DispatchRequest) -> PriceNote:
-    prices = request.prices
-    published_s = None if np.isnan(prices.published_age_s) else request.start_s - prices.published_age_s
-    return PriceNote(prices.source, published_s, request.start_s + prices.known_steps * request.interval_s)

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from ...envs.simulator import DayLedger
 from ..messages.canonical import canonical_json
-from .loop import CycleReport, PriceNote
+from .cycle import CycleReport, PriceNote
 from .watch import Cause
 
 MOST_REFUSED = 5

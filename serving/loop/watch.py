@@ -17,12 +17,13 @@ SLACK_KW = 0.05
 
 
 class Cause(StrEnum):
-    """Why a cycle begins."""
+    """Why a cycle begins, or why something is told of it again."""
 
     SCHEDULE = "schedule"
     LIMIT = "a limit was cut"
     ARRIVAL = "a car came"
     BACK = "the site can be read again"
+    OWED = "sent at another try"
 
 
 def called_for(request: DispatchRequest, setpoint_kw: Array, were_absent: Set[str]) -> Cause | None:

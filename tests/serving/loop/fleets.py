@@ -9,8 +9,9 @@ from ebbflow.serving.core.cycle import make_kit
 from ebbflow.serving.core.runners import InlineRunner
 from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.loop.clock import SimulatedClock
+from ebbflow.serving.loop.cycle import CycleReport
 from ebbflow.serving.loop.deciders import Decider, InProcess
-from ebbflow.serving.loop.loop import CycleReport, Loop
+from ebbflow.serving.loop.loop import Loop
 from ebbflow.serving.loop.schedule import Schedule
 from ebbflow.serving.ports.simulated import SimulatedPort
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ebbflow.serving.loop.clock import SimulatedClock
+from ebbflow.serving.loop.cycle import CycleReport
 from ebbflow.serving.loop.deciders import InProcess, Refused, Taken, Unreachable
-from ebbflow.serving.loop.loop import CycleReport, Loop
+from ebbflow.serving.loop.loop import Loop
 from ebbflow.serving.loop.schedule import Schedule
 from ebbflow.serving.loop.watch import Cause
 from ebbflow.serving.messages.answer import PortDecisions
@@ -29,7 +30,7 @@ class Site:
     def __init__(self) -> None:
         self.changes: dict[str, Any] = {}
         self.sent: list[PortDecisions] = []
-        self.reads = 0
+        self.reads, self.closed = 0, False
         self.failure: Exception | None = None
         self.without: tuple[str, ...] = ()
 
@@ -42,6 +43,8 @@ class Site:
         return SiteState({name: table for name, table in made.items() if name not in left_out})
 
     def apply(self, decisions: PortDecisions, now_s: float) -> Receipt:
+        if self.closed:
+            raise PortError("closed")
         self.sent.append(decisions)
         return all_accepted(decisions)
 
@@ -68,8 +71,8 @@ class Flaky:
 
 
 class Rig:
-    def __init__(self, decider: Any = None, **more: Any) -> None:
-        self.site, self.clock, self.reports = Site(), SimulatedClock(START_S), list[CycleReport]()
+    def __init__(self, decider: Any = None, clock: Any = None, **more: Any) -> None:
+        self.site, self.clock, self.reports = Site(), clock or SimulatedClock(START_S), list[CycleReport]()
         self.decider = decider or Flaky()
         self.decider.clock = self.clock
         self.loop = Loop(
@@ -160,6 +163,28 @@ def test_a_site_that_cannot_be_read_is_decided_for_by_what_it_told() -> None:
     exports.site.failure = PortError("gone")
     exports.run(2)
     assert [(sent.setpoint_kw < 0).all() for sent in exports.site.sent] == [True, False, False], "by no old reading"
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_what_nobody_could_be_reached_for_is_sent_within_the_watch(odd: bool) -> None:
+    class Opens(SimulatedClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            rig.site.closed = self.now_s() < START_S + 100.0
+
+    rig = Rig(clock=Opens(START_S), watch_s=30.0)
+    rig.site.closed = True
+    made = rig.run()
+    assert (made.sent, made.problems) == (0, ("the site: closed",))
+    if odd:
+        rig.site.apply = lambda *_: 1 / 0  # type: ignore[assignment,method-assign]
+        assert "ZeroDivisionError" in rig.run().problems[0], "the loop goes on"
+        return
+    rig.run()
+    again, following = rig.reports[1:]
+    assert (again.cause, again.start_s, again.sent) == (Cause.OWED, START_S, 3)
+    assert (following.cause, following.start_s) == (Cause.SCHEDULE, START_S + 900.0)
+    assert len(rig.site.sent) == 2
 
 
 @pytest.mark.parametrize("error", [PortError("gone"), ZeroDivisionError("ours")])

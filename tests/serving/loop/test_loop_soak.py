@@ -21,7 +21,7 @@ from .world import Eager, World
 FAULTS = ("", "", "", "repeated", "reordered", "of the future", "service gone", "chargers refuse", "site gone")
 CLOCKS_S = (0.0, 0.0, 0.0, -3600.0, -90.0, 45.0, 1800.0)
 
-MOST_OVERLOAD_KWH = 1.0
+MOST_OVERLOAD_KWH = 0.2
 LEASE_H = 0.5
 
 

@@ -12,8 +12,9 @@ import pytest
 from ebbflow.serving.core.cycle import make_kit
 from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.loop.clock import SimulatedClock
+from ebbflow.serving.loop.cycle import CycleReport
 from ebbflow.serving.loop.deciders import InProcess
-from ebbflow.serving.loop.loop import CycleReport, Loop
+from ebbflow.serving.loop.loop import Loop
 from ebbflow.serving.loop.schedule import Schedule
 from ebbflow.serving.loop.watch import Cause
 from ebbflow.serving.ports.ocpp.port import OcppPort

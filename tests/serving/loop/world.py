@@ -11,8 +11,9 @@ import numpy as np
 from ebbflow.agents.rules import CheapestHours
 from ebbflow.envs.snapshot import Snapshot
 from ebbflow.serving.core.settings import load_serving
+from ebbflow.serving.loop.cycle import CycleReport
 from ebbflow.serving.loop.deciders import InProcess, Unreachable
-from ebbflow.serving.loop.loop import CycleReport, Loop
+from ebbflow.serving.loop.loop import Loop
 from ebbflow.serving.loop.schedule import Schedule
 from ebbflow.serving.loop.watch import Cause
 from ebbflow.serving.messages.answer import PortDecisions
