@@ -1,0 +1,1 @@
+"""For whoever runs the service: the runbook, alert rules, a systemd unit and a container file."""

@@ -1,0 +1,61 @@
+"""`ebbflow runbook` and `ebbflow template`: what is shipped for whoever runs the service."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+
+TEMPLATES = {
+    "systemd": "ebbflow.service",
+    "dispatch": "ebbflow-dispatch.service",
+    "container": "Containerfile",
+    "alerts": "alerts.yml",
+    "runbook": "runbook.md",
+}
+
+
+def runbook(
+    alert: Annotated[str | None, typer.Argument(help="Name of an alert; the whole runbook by default.")] = None,
+) -> None:
+    """What to do when an alert of the service fires."""
+    text = read("runbook")
+    typer.echo(text if alert is None else section(text, alert), nl=False)
+
+
+def template(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEMPLATES)}.", show_default=False)],
+) -> None:
+    """Print a systemd unit of the service or of its loop, a container file, alert rules for Prometheus, or the runbook."""
+    typer.echo(read(name), nl=False)
+
+
+def read(name: str) -> str:
+    """The text of a template.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    from ...configs.messages import ConfigError, unknown_name
+
+    if name not in TEMPLATES:
+        raise ConfigError(unknown_name("template", name, TEMPLATES))
+    return files(__package__).joinpath(TEMPLATES[name]).read_text(encoding="utf-8")
+
+
+def section(text: str, alert: str) -> str:
+    """The runbook's section of an alert.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    from ...configs.messages import ConfigError, unknown_name
+
+    parts = {name: body for name, body in re.findall(r"^## (\w+)\n(.*?)(?=^#)", text, re.MULTILINE | re.DOTALL)}
+    known = {name.casefold(): name for name in parts}
+    if alert.casefold() not in known:
+        raise ConfigError(unknown_name("alert", alert, parts))
+    name = known[alert.casefold()]
+    return f"## {name}\n{parts[name].rstrip()}\n"
