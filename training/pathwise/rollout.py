@@ -1,10 +1,4 @@
-"""Whole days of many worlds under a network, as dollars that can be differentiated.
-
-Two simulators run in lock-step on the same days: the compiled one gives snapshots, observations and the projection
-(fast, and what is evaluated), the torch one gets the same set-points and keeps the ledger that gradients flow
-through. What the projection has decided stands as it is: a request that it left alone (but for rounding to minimum
-current and step) has the slope one, anything else zero.
-"""
+"""Whole days of many worlds under a network, played by the compiled back end and kept to look back on."""
 
 from __future__ import annotations
 
@@ -13,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...envs.action import requested_power
-from ...envs.encoding import make_encoder
-from ...envs.ledger import Account
+from ...envs.encoding import Observation, make_encoder
 from ...envs.physics.team import team_of
 from ...envs.safety.projection import Reserve, make_projector
 from ...envs.safety.reasons import Reason
@@ -27,33 +21,17 @@ from ...envs.snapshot import Snapshot
 from ...envs.world.bank import Bank
 from ..policy.network import SetNetwork
 from ..policy.torch_policy import groups_of_snapshot
-from .smooth import PAUSE_KW, SmoothSimulator
 
-DECIDED = int(
-    Reason.DEPARTURE | Reason.LOOK_AHEAD | Reason.MIN_SOC | Reason.IMPORT_LIMIT | Reason.EXPORT_LIMIT
-    | Reason.REFILL | Reason.RESERVE | Reason.NO_EXPORT | Reason.OVERRIDE
-)  # fmt: skip
-"""Where the projection, not the policy, has set the power."""
+Array = NDArray[Any]
 
+RAISED = Reason.DEPARTURE | Reason.LOOK_AHEAD | Reason.MIN_SOC | Reason.OVERRIDE
+"""The projection made the car charge."""
 
-TAUGHT = [account for account in Account if account is not Account.OVERLOAD_USD]
-"""The projection keeps the limits. Where it fills one to the last watt, rounding alone would give the overload's
-slope of some $ 7 per kWh to every car below the limit, and drown all else."""
+REFUSED = Reason.NO_EXPORT | Reason.REFILL | Reason.RESERVE | Reason.EXPORT_LIMIT
+"""The projection cut an export."""
 
-
-class Day(NamedTuple):
-    """What a roll-out gives."""
-
-    cost_usd: Tensor  # (B,) net cost of each world's day
-    lesson_usd: Tensor  # (B,) the part of it that has something to teach
-    accounts_usd: Tensor  # (B, A)
-    setpoint_kw: Tensor  # (T, B, N) as applied
-    decided_share: float  # of the connected cars' steps, where the projection had the last word
-
-
-class Request(NamedTuple):
-    power_kw: Tensor  # (B, N) with the gradient of the action
-    side: Tensor  # (B, N) +1 where a pause leans on charging, -1 where on exporting
+LEAST_ROOM_KW = 0.3
+"""A limit with less room than this binds."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +47,37 @@ class Noise:
     hold_steps: int = 4
 
 
+class Played(NamedTuple):
+    """Days as they were played: `T` steps of `B` worlds, by port `N` or site `S`; powers in kW."""
+
+    days: Array  # (B,)
+    observations: Observation  # (T, B, ...)
+    action: Array  # (T, B, N) of the network, without noise
+    setpoint_kw: Array  # (T, B, N) as applied
+    reasons: Array  # (T, B, N) of the projection
+    stay: Array  # (T, B, N) row of the bank's stay table, negative where no car is
+    soc: Array  # (T, B, N) before the step
+    take_kw: Array  # (T, B, N) highest set-point that makes sense
+    give_kw: Array  # (T, B, N) most export that keeps every promise
+    import_full: Array  # (T, B, N) the site's or feeder's import limit leaves no room
+    export_full: Array  # (T, B, N)
+    dearest_usd_per_kwh: Array  # (T, B, N) highest price in force during the stay so far
+    site_cars_kw: Array  # (T, B, S) mean power of the site's cars
+    accounts_usd: Array  # (B, A)
+
+    @property
+    def cost_usd(self) -> Array:
+        """Net cost of each world's day (B,)."""
+        return np.asarray(self.accounts_usd.sum(axis=1))
+
+    @property
+    def decided_share(self) -> float:
+        """Of the connected cars' steps, where the projection had the last word."""
+        cut = RAISED | REFUSED | Reason.IMPORT_LIMIT
+        here = self.stay >= 0
+        return float(((self.reasons & int(cut)) != 0)[here].sum() / max(int(here.sum()), 1))
+
+
 class Rollout:
     """Plays days of one bank, `n_worlds` at a time.
 
@@ -76,79 +85,63 @@ class Rollout:
         bank: packed days of one fleet.
         n_worlds: worlds side by side, `B`.
         reserve: what the projection keeps back.
-        device: where network and ledger are computed.
-        through_observation: let gradients also flow from a state through its observation into later actions.
+        device: where the network is computed.
     """
 
-    def __init__(
-        self,
-        bank: Bank,
-        n_worlds: int,
-        *,
-        reserve: Reserve | None = None,
-        device: str = "cpu",
-        through_observation: bool = False,
-    ) -> None:
+    def __init__(self, bank: Bank, n_worlds: int, *, reserve: Reserve | None = None, device: str = "cpu") -> None:
         self.bank, self.n_worlds, self.device = bank, n_worlds, device
-        self._fast = Simulator(bank, n_worlds, backend="numba")
-        self._slow = SmoothSimulator(bank, n_worlds, device)
+        self.simulator = Simulator(bank, n_worlds, backend="numba")
         self._project = make_projector("numba", reserve)
         self._encode = make_encoder("numba")
-        self._encode_slow = make_encoder("torch") if through_observation else None
-        site, feeder = groups_of_snapshot(self._peek())
-        self._site, self._feeder = site.to(device), feeder.to(device)
+        self.simulator.reset()
+        site, feeder = groups_of_snapshot(self.simulator.snapshot())
+        self.site, self.feeder = site.to(device), feeder.to(device)
 
-    def play(self, network: SetNetwork, days: Any, noise: Noise, rng: torch.Generator) -> Day:
+    def play(self, network: SetNetwork, days: Any, noise: Noise, rng: torch.Generator) -> Played:
         """Play `days` (B,) of the bank from reset to settlement."""
-        self._fast.reset(days)
-        self._slow.reset(days)
-        accounts: Any = 0.0
-        setpoints, decided, cars, shake = [], 0.0, 0.0, torch.zeros(())
-        for step in range(self._fast.n_steps):
-            snapshot = self._fast.snapshot()
+        simulator = self.simulator
+        simulator.reset(days)
+        rows, seen, shake = [], [], np.zeros(())
+        for step in range(simulator.n_steps):
+            snapshot = simulator.snapshot()
             if noise.scale > 0 and step % noise.hold_steps == 0:
-                shape = (self.n_worlds, self._fast.n_ports)
-                shake = (noise.scale * torch.randn(shape, generator=rng)).to(self.device)
-            action = torch.clamp(self._act(network, snapshot) + shake, -1.0, 1.0)
-            request = self._request(snapshot, action)
-            projected = self._project.project(snapshot, request.power_kw.detach().cpu().numpy())
-            own = torch.from_numpy((projected.reasons & DECIDED) == 0).to(self.device)
-            setpoint = _through(request, torch.from_numpy(projected.applied_kw).to(self.device), own)
-            plugged = snapshot.ports.plugged
-            decided, cars = decided + float((~own.cpu().numpy() & plugged).sum()), cars + float(plugged.sum())
-            setpoints.append(torch.from_numpy(projected.applied_kw).to(self.device))
-            accounts = accounts + self._slow.step(setpoint)
-            self._fast.step(projected.applied_kw)
-        return Day(
-            accounts.sum(1), accounts[:, TAUGHT].sum(1), accounts, torch.stack(setpoints), decided / max(cars, 1.0)
-        )
+                drawn = torch.randn((self.n_worlds, simulator.n_ports), generator=rng)
+                shake = (noise.scale * drawn).numpy()
+            observation = self._encode.encode(snapshot)
+            action = self._act(network, observation)
+            asked = requested_power(snapshot, np.clip(action + shake, -1.0, 1.0, dtype=np.float32), "numba")
+            projected = self._project.project(snapshot, asked)
+            row = [action, projected.applied_kw, projected.reasons, *self._now(snapshot, projected.applied_kw)]
+            simulator.step(projected.applied_kw)
+            state = simulator.state
+            rows.append([*row, state.dearest_usd_per_kwh.copy(), state.site_cars_kw.copy()])
+            seen.append(observation)
+        columns = [np.stack(column) for column in zip(*rows, strict=True)]
+        observations = Observation(*(np.stack(part) for part in zip(*seen, strict=True)))
+        accounts = np.array(simulator.state.accounts, float)
+        return Played._make([np.asarray(days), observations, *columns, accounts])
 
-    def _peek(self) -> Snapshot:
-        self._fast.reset()
-        return self._fast.snapshot()
+    def _act(self, network: SetNetwork, observation: Observation) -> Array:
+        parts: list[Tensor] = [torch.from_numpy(part).to(self.device) for part in observation]
+        with torch.inference_mode():
+            action = network(parts[0], parts[1], parts[2].float(), self.site, self.feeder)
+        return np.asarray(action.cpu().numpy())
 
-    def _act(self, network: SetNetwork, snapshot: Snapshot) -> Tensor:
-        if self._encode_slow is not None:
-            seen = self._encode_slow.encode(self._slow.snapshot())
-        else:
-            seen = type(made := self._encode.encode(snapshot))(*(torch.from_numpy(x).to(self.device) for x in made))
-        return network(seen.ports, seen.context, seen.mask.float(), self._site, self._feeder)  # type: ignore[no-any-return]
+    def _now(self, snapshot: Snapshot, setpoint_kw: Array) -> tuple[Array, ...]:
+        """Stay, SoC, what each car can take and give, and whose limits are full."""
+        state, here, cars = self.simulator.state, snapshot.ports.plugged, survey(snapshot, team_of(1))
+        take, give = (np.where(here, power, 0.0) for power in (cars.take_kw, cars.give_kw))
+        sites, feeders = snapshot.sites, snapshot.feeders
+        days = self.bank.days
+        at_sites = setpoint_kw @ np.eye(len(days.site_feeder))[days.port_site]
+        at_feeders = at_sites @ np.eye(feeders.net_load_kw.shape[1])[days.site_feeder]
+        loads = (sites.net_load_kw + at_sites, feeders.net_load_kw + at_feeders)
 
-    def _request(self, snapshot: Snapshot, action: Tensor) -> Request:
-        """`envs.action.requested_power`, with a slope also in the dead band and where a car cannot export."""
-        asked = requested_power(snapshot, action.detach().cpu().numpy(), "numba")
-        cars = survey(snapshot, team_of(1))
-        both = (np.where(snapshot.ports.plugged, x, 0.0).astype(asked.dtype) for x in (cars.take_kw, cars.give_kw))
-        take, give = (torch.from_numpy(x).to(self.device) for x in both)
-        charging = (action.detach() >= 0) | (give <= 0)
-        share = action.to(take.dtype)
-        slope = torch.where(charging, share * take, share * give)
-        power = torch.from_numpy(asked).to(self.device) + slope - slope.detach()
-        return Request(power, torch.where(charging, 1.0, -1.0).to(power.dtype))
+        def full(sign: float, site_limit: Any, feeder_limit: Any) -> Array:
+            rooms = site_limit.now() - sign * loads[0], feeder_limit.now() - sign * loads[1]
+            least = np.minimum(rooms[0], rooms[1][:, days.site_feeder])
+            return np.asarray(least < LEAST_ROOM_KW)[:, days.port_site]
 
-
-def _through(request: Request, applied: Tensor, own: Tensor) -> Tensor:
-    """The applied set-point, with the request's gradient where the projection left it to the policy."""
-    applied = torch.where(applied == 0, PAUSE_KW * request.side, applied)
-    slope = torch.where(own, request.power_kw, 0.0)
-    return applied + slope - slope.detach()
+        imports = full(1.0, sites.import_limit_kw, feeders.import_limit_kw)
+        exports = full(-1.0, sites.export_limit_kw, feeders.export_limit_kw)
+        return state.stay.copy(), state.soc.copy(), take, give, imports, exports

@@ -1,4 +1,7 @@
-"""Trains a set network on the dollars of whole days, update by update."""
+"""Trains a set network on the dollars of whole days, update by update.
+
+An update plays days, looks back on them (`lookback`) and takes one gradient step for every `fleets` of what it saw.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from ...envs.ledger import Account
 from ...envs.world.bank import Bank
 from ..policy.network import SetNetwork
 from ..reserves import Reserves, one_each
-from .rollout import Day, Noise, Rollout
+from .lesson import dollars, lesson
+from .lookback import Lookback
+from .rollout import Noise, Played, Rollout
 from .settings import PathwiseSettings
 
 
@@ -27,7 +32,7 @@ class Update:
     number: int  # from 1
     usd_per_car_day: float  # with the action noise, before the step
     accounts_usd: dict[str, float]  # by account, per car and day
-    gradient_norm: float  # before clipping
+    gradient_norm: float  # mean over the update's steps, before clipping
     learning_rate: float
     noise: float
     decided_share: float  # of the connected cars' steps, where the projection had the last word
@@ -35,7 +40,7 @@ class Update:
 
 
 class PathwiseTrainer:
-    """Back-propagates dollars per car and day through the torch simulator.
+    """Follows the gradient of dollars per car and day.
 
     Args:
         banks: packed days, one bank per fleet; every update plays days of one, drawn evenly.
@@ -66,9 +71,10 @@ class PathwiseTrainer:
                 network = SetNetwork()
         self.network = network.to(device)
         self._rollouts = [
-            Rollout(bank, s.worlds, reserve=kept_back, device=device, through_observation=s.through_observation)
+            Rollout(bank, s.worlds, reserve=kept_back, device=device)
             for bank, kept_back in zip(banks, one_each(reserve, len(banks)), strict=True)
         ]
+        self._lookbacks = [Lookback(rollout.simulator) for rollout in self._rollouts]
         self._optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
         self._days, self._noise = np.random.default_rng(s.seed), torch.Generator().manual_seed(s.seed)
         self.done = 0
@@ -85,17 +91,26 @@ class PathwiseTrainer:
             FloatingPointError: dollars or gradient are no finite number; the weights are as before.
         """
         began, s = time.process_time(), self.settings
-        rollout = self._rollouts[int(self._days.integers(len(self._rollouts)))]
+        fleet = int(self._days.integers(len(self._rollouts)))
+        rollout = self._rollouts[fleet]
         days = self._days.integers(rollout.bank.n_days, size=s.worlds)
         noise = Noise(s.noise * (1.0 - self.done / s.updates), s.hold_steps)
         played = rollout.play(self.network, days, noise, self._noise)
-        ports = rollout.bank.first.n_ports
-        norm, rate = self._descend(played.lesson_usd.mean() / ports), self._rate()
+        taught = lesson(self._lookbacks[fleet].slopes(played), s.most_usd)
+        norms = [self._descend(rollout, played, taught, rows) for rows in self._parts(played)]
         self.done += 1
         return Update(
-            self.done, float(played.cost_usd.detach().mean()) / ports, _per_car(played, rollout.bank), norm, rate,
-            noise.scale, played.decided_share, time.process_time() - began,
+            self.done, float(played.cost_usd.mean()) / rollout.bank.first.n_ports, _per_car(played, rollout.bank),
+            float(np.mean(norms)) if norms else 0.0, self._rate(), noise.scale, played.decided_share,
+            time.process_time() - began,
         )  # fmt: skip
+
+    def _parts(self, played: Played) -> list[torch.Tensor]:
+        """The fleets of all steps that have a car, in random parts."""
+        mask = played.observations.mask
+        busy = torch.from_numpy(np.flatnonzero(mask.reshape(-1, mask.shape[-1]).any(axis=1)))
+        order = busy[torch.randperm(len(busy), generator=self._noise)]
+        return list(torch.split(order, self.settings.fleets)) if len(order) else []
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on but the banks: tensors, numbers and words, so no pickled class.
@@ -136,7 +151,14 @@ class PathwiseTrainer:
         wave = 0.5 * (1.0 + math.cos(math.pi * self.done / s.updates))
         return s.learning_rate * (s.last_rate + (1.0 - s.last_rate) * wave)
 
-    def _descend(self, loss: torch.Tensor) -> float:
+    def _descend(self, rollout: Rollout, played: Played, taught: tuple[torch.Tensor, ...], rows: torch.Tensor) -> float:
+        """A gradient step on some fleets; returns the norm."""
+        ports, context, mask = (
+            torch.from_numpy(part.reshape(-1, *part.shape[2:]))[rows].to(rollout.device) for part in played.observations
+        )
+        action = self.network(ports, context, mask.float(), rollout.site, rollout.feeder)
+        usd = dollars(action, tuple(column[rows].to(rollout.device) for column in taught))
+        loss = usd.sum() * len(played.stay) / (len(rows) * ports.shape[1])  # per car and day
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm))
@@ -150,6 +172,6 @@ class PathwiseTrainer:
         return norm
 
 
-def _per_car(played: Day, bank: Bank) -> dict[str, float]:
-    mean = played.accounts_usd.detach().mean(0) / bank.first.n_ports
+def _per_car(played: Played, bank: Bank) -> dict[str, float]:
+    mean = played.accounts_usd.mean(axis=0) / bank.first.n_ports
     return {account.name.lower(): float(mean[account]) for account in Account}

@@ -18,10 +18,15 @@ STEPS_SCALE = 10.0
 
 
 def margins(ports: Tensor) -> Tensor:
-    """Gains per kWh of the stay, at two scales, and how many hours of export the car has (B, N, MARGINS).
+    """Gains per kWh of the stay, at two scales, and how many hours of export the car has (B, N, MARGINS)."""
+    scaled = [torch.tanh(gain / scale) for gain in gains(ports) for scale in (PRICE_SCALE, 10.0 * PRICE_SCALE)]
+    give_kw = torch.clamp(ports[..., COLUMN["can_export_kw"]] * POWER_SCALE, min=1.0)
+    kwh = ports[..., COLUMN["spare"]] * ports[..., COLUMN["capacity_kwh"]] * ENERGY_SCALE
+    return torch.stack([*scaled, torch.clamp(kwh / give_kw / STEPS_SCALE, max=2.0)], -1)
 
-    Export now, offset now, and the best export left, each against the cheapest hour left to refill.
-    """
+
+def gains(ports: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """$ per kWh (B, N): export now, offset now, and the best export left; each less the cheapest refill left."""
 
     def price(name: str) -> Tensor:
         """$/kWh behind a squashed feature."""
@@ -30,9 +35,4 @@ def margins(ports: Tensor) -> Tensor:
 
     buy, sell = price("import_price"), price("export_price")
     refill = (buy - price("saving")) / ROUND_TRIP
-    best = buy + price("spread")
-    gains = [sell - refill, buy - refill, best - refill]
-    scaled = [torch.tanh(gain / scale) for gain in gains for scale in (PRICE_SCALE, 10.0 * PRICE_SCALE)]
-    give_kw = torch.clamp(ports[..., COLUMN["can_export_kw"]] * POWER_SCALE, min=1.0)
-    kwh = ports[..., COLUMN["spare"]] * ports[..., COLUMN["capacity_kwh"]] * ENERGY_SCALE
-    return torch.stack([*scaled, torch.clamp(kwh / give_kw / STEPS_SCALE, max=2.0)], -1)
+    return sell - refill, buy - refill, buy + price("spread") - refill

@@ -8,6 +8,7 @@ network runs on any number of ports; permuting the cars permutes the answers. Sc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from ...envs.encoding import CONTEXT_WIDTH, PORT_WIDTH
 from .columns import COLUMN
 from .levels import LEVELS, cap_charging, deadline_level
-from .margins import MARGINS, margins
+from .margins import MARGINS, gains, margins
 from .meter import meter_export
 from .pools import Groups
 
@@ -25,8 +26,12 @@ FIRST_LAXITY, SHARPNESS = 0.1, 20.0
 NOTHING_SAVED = 0.01
 """Squashed saving below which waiting for a cheaper step saves nothing."""
 
-FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAPS = 2.5, 2.0, (0.3, 0.07)
-"""Fresh weights: of the rule in the answer, a factor on the last layers, and a site's caps."""
+EARNS, SURELY_EARNS = 0.05, 0.1
+"""$ per kWh, above buying it again later, from which a car begins to export, and from which it does so fully."""
+
+FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAPS = (1.0, 0.45, 0.6), 0.1, (0.3, 0.07)
+"""Fresh weights: of the rule in the answer (charge, meet the own load, export), a factor on the last layers, and a
+site's caps."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,8 @@ class SetNetwork(nn.Module):
         common = context[:, None].expand(-1, feeder.count, -1)
         around = feeder.each(self.context(torch.cat([common, above], -1)))
         joint = torch.cat([tokens, site.each(pooled), around], -1)
-        wish = self.head(joint)[..., 0] + self.shortcut * cheapest_steps(ports)
-        answer = torch.tanh(wish)
+        wish = self.head(joint)[..., 0] + (rule(ports) * self.shortcut).sum(-1)
+        answer = within(wish)
         levels = deadline_level(ports, mask, site)
         # What a site decides is the same for all its cars: their mean, so that no car stands for the others.
         shared = torch.cat([pooled, site.mean(around, mask), levels], -1)
@@ -91,12 +96,41 @@ class SetNetwork(nn.Module):
         return (charging - exporting) * mask
 
 
-def cheapest_steps(ports: Tensor) -> Tensor:
-    """1 where this step is a car's cheapest or must be among its cheapest, else 0 (B, N): a rule to start from."""
+class _Within(torch.autograd.Function):
+    """A clamp to [-1, 1] with the slope one, but where it leads further outside."""
+
+    @staticmethod
+    def forward(ctx: Any, wish: Tensor) -> Tensor:
+        ctx.save_for_backward(wish)
+        return torch.clamp(wish, -1.0, 1.0)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        (wish,) = ctx.saved_tensors
+        outwards = ((wish > 1.0) & (slope < 0.0)) | ((wish < -1.0) & (slope > 0.0))
+        return torch.where(outwards, 0.0, slope)
+
+
+def within(wish: Tensor) -> Tensor:
+    """The wish as a share in [-1, 1]. A squashed one would hardly learn where the rule is sure of itself."""
+    held: Tensor = _Within.apply(wish) if wish.requires_grad else torch.clamp(wish, -1.0, 1.0)  # type: ignore[no-untyped-call]
+    return held
+
+
+def rule(ports: Tensor) -> Tensor:
+    """A rule to start from, (B, N, 3): charge in the cheapest steps; meet the own load, or export, where that earns.
+
+    1 where this step is a car's cheapest or must be among its cheapest; else -1 where a kWh that meets the site's own
+    load, and -1 where one that is sold, is worth more than it costs to buy again; 0 elsewhere.
+    """
     needs = ports[..., COLUMN["need"]] > 0
     short = SHARPNESS * (FIRST_LAXITY - ports[..., COLUMN["economic_laxity"]])
     cheapest = 1.0 - ports[..., COLUMN["saving"]] / NOTHING_SAVED
-    return torch.where(needs, torch.clamp(torch.maximum(short, cheapest), 0.0, 1.0), 0.0)
+    charge = torch.where(needs, torch.clamp(torch.maximum(short, cheapest), 0.0, 1.0), 0.0)
+    able = (ports[..., COLUMN["can_export_kw"]] > 0) * (1.0 - charge)
+    sold, offset, _ = gains(ports)
+    earns = [torch.clamp((gain - EARNS) / (SURELY_EARNS - EARNS), 0.0, 1.0) * able for gain in (offset, sold)]
+    return torch.stack([charge, -earns[0], -earns[1]], -1)
 
 
 def _pool(tokens: Tensor, mask: Tensor, groups: Groups) -> Tensor:

@@ -34,36 +34,32 @@ def fresh(seed: int = 0) -> SetNetwork:
 
 
 @pytest.mark.parametrize("preset", ["home-california", "depot-workplace"])
-def test_the_dollars_are_those_of_the_compiled_simulator_under_the_same_setpoints(preset: str) -> None:
+def test_the_dollars_are_those_of_the_simulator_under_the_same_setpoints(preset: str) -> None:
     exact = days("float64", preset)
-    with torch.no_grad():
-        played = Rollout(exact, DAYS).play(fresh(), np.arange(DAYS), Noise(0.3), torch.Generator().manual_seed(0))
-    simulator = Simulator(exact, DAYS, backend="numba")
+    played = Rollout(exact, DAYS).play(fresh(), np.arange(DAYS), Noise(0.3), torch.Generator().manual_seed(0))
+    simulator = Simulator(exact, DAYS, backend="numpy")
     simulator.reset()
-    for setpoint in played.setpoint_kw.numpy():
+    for setpoint in played.setpoint_kw:
         simulator.step(setpoint)
-    ours, theirs = played.accounts_usd.numpy(), np.asarray(simulator.state.accounts)
+    ours, theirs = played.accounts_usd, np.asarray(simulator.state.accounts)
     np.testing.assert_array_less(np.abs(ours - theirs), 1e-5 * np.maximum(1.0, np.abs(theirs)))
 
 
 def test_a_roll_out_without_noise_is_what_the_evaluator_plays() -> None:
     exact, network = days("float64"), fresh(1)
-    with torch.no_grad():
-        played = Rollout(exact, DAYS).play(network, np.arange(DAYS), Noise(), torch.Generator())
+    played = Rollout(exact, DAYS).play(network, np.arange(DAYS), Noise(), torch.Generator())
     run = run_days(exact, TorchPolicy(network))
     assert run.failure == ""
-    np.testing.assert_allclose(played.cost_usd.numpy(), [day.net_cost_usd for day in run.ledgers], atol=1e-5)
+    np.testing.assert_allclose(played.cost_usd, [day.net_cost_usd for day in run.ledgers], atol=1e-5)
 
 
-@pytest.mark.parametrize("through_observation", [False, True])
-def test_every_weight_gets_a_finite_gradient_and_most_are_moved(bank: Bank, through_observation: bool) -> None:
-    network = fresh()
-    rollout = Rollout(bank, DAYS, through_observation=through_observation)
-    played = rollout.play(network, np.arange(DAYS), Noise(0.15), torch.Generator().manual_seed(0))
-    played.cost_usd.sum().backward()
-    slopes = {name: parameter.grad for name, parameter in network.named_parameters()}
-    assert all(slope is not None and bool(torch.isfinite(slope).all()) for slope in slopes.values())
-    assert all(bool(slope.any()) for name, slope in slopes.items() if slope is not None and "level" not in name)
+def test_every_weight_is_moved(bank: Bank) -> None:
+    trainer = PathwiseTrainer([bank], PathwiseSettings(updates=3, worlds=DAYS, fleets=32))
+    before = {name: weight.detach().clone() for name, weight in trainer.network.named_parameters()}
+    list(trainer.train())
+    for name, weight in trainer.network.named_parameters():
+        assert bool(torch.isfinite(weight).all())
+        assert "level" in name or not torch.equal(weight, before[name]), name
 
 
 def test_a_seed_repeats_to_the_last_bit(bank: Bank) -> None:
@@ -111,7 +107,7 @@ def test_a_state_of_other_settings_or_banks_is_refused(bank: Bank) -> None:
 
 
 def test_dollars_fall(bank: Bank) -> None:
-    trainer = PathwiseTrainer([bank], PathwiseSettings(updates=12, worlds=DAYS, noise=0.1))
+    trainer = PathwiseTrainer([bank], PathwiseSettings(updates=60, worlds=DAYS, fleets=96))
     with torch.no_grad():
         trainer.network.shortcut.zero_()  # without the rule that it begins as, there is much to learn
     before = sum(day.net_cost_usd for day in run_days(bank, TorchPolicy(trainer.network)).ledgers)
