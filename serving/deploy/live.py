@@ -15,7 +15,7 @@ from ..core.settings import ServingSettings
 from ..messages.answer import ModelId
 from ..service import Service
 from ..service.models import load_model
-from .record import FILE, Deployment, Slot, read_deployment
+from .record import FILE, Deployment, Slot, is_deployment, read_deployment
 from .shadow import Shadow
 
 log = logging.getLogger("ebbflow.serving")
@@ -104,7 +104,10 @@ class Follower:
         self.failures = 0
 
     def start(self) -> None:
-        """Look once now, and then for as long as the service runs."""
+        """Look once now, and then for as long as the service runs; an empty folder waits for its first deployment."""
+        if not is_deployment(self._folder):
+            self._seen = self._state()
+            self._tell((f"nothing is deployed in {self._folder} yet, the rules decide",))
         self.look()
         self._thread.start()
 

@@ -114,6 +114,11 @@ def is_deployment(place: str | Path) -> bool:
     return (Path(place) / FILE).is_file()
 
 
+def is_followed(place: str | Path) -> bool:
+    """Whether a service follows a folder: a deployment, or an empty one that waits for its first."""
+    return is_deployment(place) or (Path(place).is_dir() and not any(Path(place).iterdir()))
+
+
 def read_deployment(folder: Path) -> Deployment:
     """What a deployment says.
 

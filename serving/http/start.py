@@ -9,7 +9,7 @@ from ...configs.messages import ConfigError
 from ..core.cycle import make_kit
 from ..core.settings import ServingSettings, load_serving
 from ..deploy.live import Follower
-from ..deploy.record import is_deployment
+from ..deploy.record import is_followed
 from ..ledger.store import Ledger, LedgerDown
 from ..service import Service
 from ..service.models import load_model
@@ -74,7 +74,7 @@ def make_service(settings: ServingSettings, ledger: str, bundle: str | None) -> 
     except LedgerDown as down:
         raise ConfigError(f"the ledger cannot be opened: {down}") from None
     service = Service(make_kit(settings), opened)
-    if bundle is not None and is_deployment(bundle):
+    if bundle is not None and is_followed(bundle):
         follower = Follower(service, Path(bundle))
         service.closing.append(follower.stop)
         follower.start()

@@ -28,7 +28,7 @@ def runbook(
 def template(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEMPLATES)}.", show_default=False)],
 ) -> None:
-    """Print a systemd unit of the service or of its loop, a container file, alert rules for Prometheus, or the runbook."""
+    """Print a systemd unit of the service or its loop, a container file, alert rules for Prometheus, or the runbook."""
     typer.echo(read(name), nl=False)
 
 

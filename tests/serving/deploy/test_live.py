@@ -179,3 +179,23 @@ def test_serve_follows_a_deployment_and_begins_without_what_is_broken(tmp_path: 
         assert client.post("/v1/dispatch", json=document(1)).json()["state"] == "degraded"
     finally:
         broken.close()
+
+
+def test_a_service_may_start_before_its_first_deployment(tmp_path: Path, bundle: MakeBundle) -> None:
+    from ebbflow.serving.core.settings import load_serving
+
+    folder, settings = tmp_path / "deployment", ("gates.check_clock=false", "economy.enabled=false")
+    folder.mkdir()
+    made = make_service(load_serving("default", settings), str(tmp_path / "l.db"), str(folder))
+    try:
+        assert made.kit.runner is None
+        assert "nothing is deployed" in made.problems[0]
+        assert b"ebbflow_reload_failures_total 0.0" in made.metrics.text()
+        deploy(str(bundle("one", 0.5)), folder)
+        until = time.monotonic() + 10.0
+        while made.kit.runner is None and time.monotonic() < until:
+            time.sleep(0.02)
+        assert made.dispatch(request()).answer.model.name == "one"
+        assert made.problems == ()
+    finally:
+        made.close()
