@@ -171,7 +171,8 @@ class Service:
         with self._guard:
             if len(self._fleets) >= MOST_FLEETS and name not in self._fleets:
                 self._forget_one()
-            fleet = self._fleets[name] = self._fleets.pop(name, None) or Fleet()
+            known = self._fleets.pop(name, None)
+            fleet = self._fleets[name] = known or Fleet()
         if not fleet.lock.acquire(timeout=self.kit.settings.deadline.answer_s):
             raise ServiceBusy(f"a cycle of fleet {name} is still being decided; send it again later")
         try:
