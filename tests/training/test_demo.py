@@ -20,8 +20,8 @@ def test_demo_trains_evaluates_registers_and_ends_with_the_next_commands(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     small = RunSettings(
-        scenario=TRAINED, overrides=("ports=3",), updates=2, training=("training.worlds=4",), train_days=16,
-        validation_days=3,
+        scenario=TRAINED, overrides=("ports=3",), updates=2,
+        training=("training.candidates=4", "training.days=4"), train_days=16, validation_days=3,
     )  # fmt: skip
     assert main(Path("demo"), ["depot-workplace"], small, 1) == 0
     captured = capsys.readouterr()

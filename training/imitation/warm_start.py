@@ -11,7 +11,7 @@ from ...envs.world.bank import Bank
 from ..pathwise import PathwiseSettings, PathwiseTrainer
 from ..policy import SetNetwork
 from ..reserves import Reserves
-from ..run.learners import After, PathwiseLearner, Tick
+from ..run.learners import After, NetworkLearner, Tick, pathwise_metrics
 from .settings import ImitationSettings
 from .trainer import ImitationTrainer, Round
 
@@ -88,9 +88,8 @@ class WarmStartLearner:
         self.settings = settings
         self._first = ImitationTrainer(banks, settings.imitation(), network=network, reserve=reserve, device=device)
         # One network: what the first part teaches is what the second goes on with, under an optimiser of its own.
-        self._then = PathwiseLearner(
-            PathwiseTrainer(banks, settings.pathwise(), network=self._first.network, reserve=reserve, device=device)
-        )
+        then = PathwiseTrainer(banks, settings.pathwise(), network=self._first.network, reserve=reserve, device=device)
+        self._then = NetworkLearner(then, pathwise_metrics)
 
     @property
     def total(self) -> int:

@@ -42,32 +42,22 @@ def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
     can = ports[..., COLUMN["can_charge_kw"]] * mask
     hours = torch.clamp(ports[..., COLUMN["hours_left"]], min=ports.new_tensor(LEAST_H / DAY_H))
     due = ports[..., COLUMN["hours_needed"]] * can
-    order = torch.argsort(hours, dim=1, stable=True)
-    order = order.gather(1, torch.argsort(site.index[order], dim=1, stable=True))
-    by_deadline, until = due.gather(1, order), hours.gather(1, order)
-    member = site.index[order]
-    # In double, since the sum runs through all sites: 10,000 cars' rounding would outweigh a small site's need.
-    running = by_deadline.double().cumsum(1)
-    before = running - by_deadline
-    # The running sum where the site's cars begin: sites stand one after the other.
-    first = torch.ones_like(member, dtype=torch.bool)
-    first[:, 1:] = member[:, 1:] != member[:, :-1]
-    start = before.new_zeros(before.shape[0], site.count)
-    start = start.scatter_reduce(1, member, torch.where(first, before, 0.0), "amax").gather(1, member)
-    rate = (running - start).to(until.dtype) / until
+    earlier, together = site.before(due, hours)
+    rate = (earlier + together) / hours
     full = torch.clamp(site.total(can), min=1e-6)
-    level = full.new_zeros(full.shape).scatter_reduce(1, member, rate, "amax") / full
+    level = site.greatest(rate) / full
     need = site.total(due / hours) / full
     rooms = [site.mean(ports[..., COLUMN[name], None], mask)[..., 0] for name in ROOMS]
     return torch.stack([torch.clamp(level, 0.0, 2.0), torch.clamp(need, 0.0, 2.0), *rooms], -1)
 
 
 def cap_charging(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, levels: Tensor) -> Tensor:
-    """Scale the charging of each site's cars down to the cap that the network has set.
+    """Fill each site's cap with its cars' wishes, least laxity first.
 
     The site's cars draw at most the greatest of: `exp(cap[0])` times their deadline level; what the bill's peak so
     far leaves, which costs no more; what a typical day's peak leaves, shifted by `cap[1]`. All are shares of full
-    set-points; a site that pays for no peak has room for all of them, so nothing is capped there.
+    set-points; a site that pays for no peak has room for all of them, so nothing is capped there. Shared out evenly,
+    the cap was overrun by whoever had to leave: on the depot 24 % captured by fresh weights, 69 % by laxity.
 
     Args:
         wish: (B, N) in [0, 1].
@@ -80,9 +70,9 @@ def cap_charging(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: T
     can = ports[..., COLUMN["can_charge_kw"]] * mask
     # Rooms are told relative to the full set-points of all cars of the site, the full ones included.
     cars = site.total(ports[..., COLUMN["max_charge_kw"]] * mask)
-    wished, full = site.total(wish * can), site.total(can)
-    due = torch.exp(torch.clamp(cap[..., 0], max=GREATEST_CAP)) * (levels[..., 0] + LEAST_LEVEL) * full
+    due = torch.exp(torch.clamp(cap[..., 0], max=GREATEST_CAP)) * (levels[..., 0] + LEAST_LEVEL) * site.total(can)
     typical = levels[..., 3] + torch.where(levels[..., 3] < 1.0, cap[..., 1], 0.0)
     most = torch.maximum(due, torch.maximum(levels[..., 2], typical) * cars)
-    scale = torch.clamp(most / torch.clamp(wished, min=1e-6), max=1.0)
-    return wish * site.each(scale)
+    wished = wish * can
+    ahead, together = site.before(wished, ports[..., COLUMN["laxity"]])
+    return wish * torch.clamp((site.each(most) - ahead) / torch.clamp(together, min=1e-6), 0.0, 1.0)

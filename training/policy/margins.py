@@ -27,12 +27,14 @@ def margins(ports: Tensor) -> Tensor:
 
 def gains(ports: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """$ per kWh (B, N): export now, offset now, and the best export left; each less the cheapest refill left."""
+    buy, sell, saving, spread = (
+        price(ports[..., COLUMN[name]]) for name in ("import_price", "export_price", "saving", "spread")
+    )
+    refill = (buy - saving) / ROUND_TRIP
+    return sell - refill, buy - refill, buy + spread - refill
 
-    def price(name: str) -> Tensor:
-        """$/kWh behind a squashed feature."""
-        y = torch.clamp(ports[..., COLUMN[name]], -0.99, 0.99)
-        return PRICE_SCALE * y / (1.0 - y.abs())
 
-    buy, sell = price("import_price"), price("export_price")
-    refill = (buy - price("saving")) / ROUND_TRIP
-    return sell - refill, buy - refill, buy + price("spread") - refill
+def price(squashed: Tensor) -> Tensor:
+    """$/kWh behind a squashed feature."""
+    y = torch.clamp(squashed, -0.99, 0.99)
+    return PRICE_SCALE * y / (1.0 - y.abs())

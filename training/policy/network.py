@@ -14,24 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ...envs.encoding import CONTEXT_WIDTH, PORT_WIDTH
-from .columns import COLUMN
-from .levels import LEVELS, cap_charging, deadline_level
-from .margins import MARGINS, gains, margins
+from .levels import CAPS, LEVELS, cap_charging, deadline_level
+from .margins import MARGINS, margins
 from .meter import meter_export
 from .pools import Groups
-
-FIRST_LAXITY, SHARPNESS = 0.1, 20.0
-"""Economic laxity (share of the steps left) below which a car begins to charge, and how soon it is at full power."""
-
-NOTHING_SAVED = 0.01
-"""Squashed saving below which waiting for a cheaper step saves nothing."""
-
-EARNS, SURELY_EARNS = 0.05, 0.1
-"""$ per kWh, above buying it again later, from which a car begins to export, and from which it does so fully."""
-
-FIRST_SHORTCUT, FIRST_OUTPUT, FIRST_CAPS = (1.0, 0.45, 0.6), 0.1, (0.3, 0.07)
-"""Fresh weights: of the rule in the answer (charge, meet the own load, export), a factor on the last layers, and a
-site's caps."""
+from .rule import caps, fresh_numbers, wishes
 
 
 @dataclass(frozen=True)
@@ -62,10 +49,10 @@ class SetNetwork(nn.Module):
         pool = s.token + 1  # mean token, and the share of ports in use
         self.token = _layers(PORT_WIDTH + MARGINS, s.token, s.token)
         self.context = _layers(CONTEXT_WIDTH + pool, s.context, s.context)
-        self.head = nn.Sequential(nn.Linear(s.token + pool + s.context, s.head), nn.SiLU(), _answer(s.head, (0.0,)))
-        # Fresh, the policy charges in each car's cheapest steps, below the level that its site needs.
-        self.level = nn.Sequential(nn.Linear(pool + s.context + LEVELS, s.head), nn.SiLU(), _answer(s.head, FIRST_CAPS))
-        self.shortcut = nn.Parameter(torch.tensor(FIRST_SHORTCUT))
+        self.head = nn.Sequential(nn.Linear(s.token + pool + s.context, s.head), nn.SiLU(), _answer(s.head, 1))
+        self.level = nn.Sequential(nn.Linear(pool + s.context + LEVELS, s.head), nn.SiLU(), _answer(s.head, CAPS))
+        # Fresh, the network is a rule; the layers learn where to leave it.
+        self.rule, self.shortcut = nn.Parameter(fresh_numbers()), nn.Parameter(torch.tensor(1.0))
 
     def forward(self, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, feeder: Groups) -> Tensor:
         """Answer per port.
@@ -85,15 +72,35 @@ class SetNetwork(nn.Module):
         common = context[:, None].expand(-1, feeder.count, -1)
         around = feeder.each(self.context(torch.cat([common, above], -1)))
         joint = torch.cat([tokens, site.each(pooled), around], -1)
-        wish = self.head(joint)[..., 0] + (rule(ports) * self.shortcut).sum(-1)
-        answer = within(wish)
+        wish = self.head(joint)[..., 0] + self.shortcut * wishes(ports, context, self.rule)
         levels = deadline_level(ports, mask, site)
         # What a site decides is the same for all its cars: their mean, so that no car stands for the others.
         shared = torch.cat([pooled, site.mean(around, mask), levels], -1)
-        cap = self.level(shared)
-        charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels)
-        exporting = meter_export(torch.clamp(-answer, min=0.0), ports, mask, site)
-        return (charging - exporting) * mask
+        cap = self.level(shared) + caps(levels, context, self.rule)
+        return share_out(wish, ports, mask, site, cap, levels)
+
+
+def by_rule(
+    ports: Tensor, context: Tensor, mask: Tensor, site: Groups, numbers: Tensor, *, capped: bool = True
+) -> Tensor:
+    """What a fresh network with these numbers answers (B, N); see `rule.wishes`.
+
+    Where no site pays for a peak, `capped=False` says so and saves half of the time.
+    """
+    if not capped:
+        answer = within(wishes(ports, context, numbers))
+        return (torch.clamp(answer, min=0.0) - meter_export(torch.clamp(-answer, min=0.0), ports, mask, site)) * mask
+    levels = deadline_level(ports, mask, site)
+    cap = caps(levels, context, numbers)
+    return share_out(wishes(ports, context, numbers), ports, mask, site, cap, levels)
+
+
+def share_out(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, levels: Tensor) -> Tensor:
+    """Each car's answer (B, N) from its own wish, its site's cap and the site's meter."""
+    answer = within(wish)
+    charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels)
+    exporting = meter_export(torch.clamp(-answer, min=0.0), ports, mask, site)
+    return (charging - exporting) * mask
 
 
 class _Within(torch.autograd.Function):
@@ -117,22 +124,6 @@ def within(wish: Tensor) -> Tensor:
     return held
 
 
-def rule(ports: Tensor) -> Tensor:
-    """A rule to start from, (B, N, 3): charge in the cheapest steps; meet the own load, or export, where that earns.
-
-    1 where this step is a car's cheapest or must be among its cheapest; else -1 where a kWh that meets the site's own
-    load, and -1 where one that is sold, is worth more than it costs to buy again; 0 elsewhere.
-    """
-    needs = ports[..., COLUMN["need"]] > 0
-    short = SHARPNESS * (FIRST_LAXITY - ports[..., COLUMN["economic_laxity"]])
-    cheapest = 1.0 - ports[..., COLUMN["saving"]] / NOTHING_SAVED
-    charge = torch.where(needs, torch.clamp(torch.maximum(short, cheapest), 0.0, 1.0), 0.0)
-    able = (ports[..., COLUMN["can_export_kw"]] > 0) * (1.0 - charge)
-    sold, offset, _ = gains(ports)
-    earns = [torch.clamp((gain - EARNS) / (SURELY_EARNS - EARNS), 0.0, 1.0) * able for gain in (offset, sold)]
-    return torch.stack([charge, -earns[0], -earns[1]], -1)
-
-
 def _pool(tokens: Tensor, mask: Tensor, groups: Groups) -> Tensor:
     return torch.cat([groups.mean(tokens, mask), groups.share(mask)[..., None]], -1)
 
@@ -141,10 +132,9 @@ def _layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs), nn.SiLU())
 
 
-def _answer(inputs: int, around: tuple[float, ...]) -> nn.Linear:
-    """A last layer whose answers begin `around` these."""
-    layer = nn.Linear(inputs, len(around))
-    with torch.no_grad():
-        layer.weight.mul_(FIRST_OUTPUT)
-        layer.bias.copy_(torch.tensor(around))
+def _answer(inputs: int, outputs: int) -> nn.Linear:
+    """A last layer whose answers begin at 0."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
     return layer

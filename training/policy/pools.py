@@ -35,9 +35,52 @@ class Groups:
         cars = self.total(mask)[..., None]
         return self.total(values * mask[..., None]) / torch.clamp(cars, min=1.0)
 
+    def greatest(self, values: Tensor) -> Tensor:
+        """Greatest of each group's values, none below 0: (B, N) to (B, G)."""
+        none = values.new_zeros(values.shape[0], self.count)
+        return none.scatter_reduce(1, self.index.expand_as(values), values, "amax")
+
+    def before(self, values: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums of the values, none below 0, of those in the same group with a lower key, and with the same one.
+
+        In double, since the sum runs through all groups: 10,000 cars' rounding would outweigh a small site's.
+
+        Args:
+            values: (B, N).
+            key: (B, N).
+
+        Returns:
+            (B, N) and, the port itself included, (B, N).
+        """
+        order = torch.argsort(key, dim=1, stable=True)
+        order = order.gather(1, torch.argsort(self.index[order], dim=1, stable=True))
+        ranked, keys, member = values.gather(1, order), key.gather(1, order), self.index[order]
+        before = ranked.double().cumsum(1) - ranked
+        # Groups stand one after the other, and in each the keys rise.
+        first = torch.ones_like(member, dtype=torch.bool)
+        first[:, 1:] = member[:, 1:] != member[:, :-1]
+        rises = torch.ones_like(first)
+        rises[:, 1:] = keys[:, 1:] != keys[:, :-1]
+        of_group, of_tie = _first_of_run(before, first), _first_of_run(before, first | rises)
+        tie = _run(first | rises)
+        together = torch.zeros_like(values).scatter_add(1, tie, ranked).gather(1, tie)
+        back = torch.zeros_like(values)
+        return back.scatter(1, order, (of_tie - of_group).to(values.dtype)), back.scatter(1, order, together)
+
     def share(self, mask: Tensor) -> Tensor:
         """Share of the group's ports that have a car (B, G)."""
         return self.total(mask) / torch.clamp(self.total(torch.ones_like(mask)), min=1.0)
+
+
+def _run(begins: Tensor) -> Tensor:
+    """The number of each one's run (B, N), from where runs begin."""
+    return begins.to(torch.int64).cumsum(1) - 1
+
+
+def _first_of_run(sums: Tensor, begins: Tensor) -> Tensor:
+    """The rising `sums` (B, N), none below 0, where each one's run begins."""
+    run, start = _run(begins), torch.where(begins, sums, 0.0)
+    return torch.zeros_like(sums).scatter_reduce(1, run, start, "amax").gather(1, run)
 
 
 def groups_of(index: Tensor) -> Groups:

@@ -26,7 +26,7 @@ ScenarioArgument = Annotated[
     typer.Argument(help="A preset's name or a settings file (.toml); none with --resume.", show_default=False),
 ]
 AlgorithmOption = Annotated[
-    str | None, typer.Option("--algorithm", "-a", help="A training preset or a file of one; pathwise by default.")
+    str | None, typer.Option("--algorithm", "-a", help="A training preset or a file of one; direct by default.")
 ]
 MinutesOption = Annotated[
     float | None,

@@ -10,7 +10,7 @@ from ...agents.days import DrawnDays
 from ...agents.policy import Policy
 from ...configs.load import unknown_name
 from .days import TrackFleets, TrainingBanks, training_banks
-from .settings import PATHWISE, RunSettings, algorithm_of, load_training
+from .settings import RunSettings, algorithm_of, load_training
 
 if TYPE_CHECKING:
     from ...envs.world.bank import Bank
@@ -98,9 +98,20 @@ def _pathwise(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Mak
     from ..pathwise import PathwiseSettings, PathwiseTrainer
 
     def build(told: PathwiseSettings, banks: Sequence[Bank], **how: Any) -> Learner:
-        return PathwiseLearner(PathwiseTrainer(banks, told, **how))
+        return NetworkLearner(PathwiseTrainer(banks, told, **how), pathwise_metrics)
 
     return _network_maker(settings, training_banks(settings, days, track), PathwiseSettings, build)
+
+
+def _direct(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
+    from ..direct import DirectSettings, DirectTrainer
+
+    def build(told: DirectSettings, banks: Sequence[Bank], *, device: str, **how: Any) -> Learner:
+        if device != "cpu":
+            raise ValueError(f"device is {device!r}, but a direct search plays on the CPU; leave it out")
+        return NetworkLearner(DirectTrainer(banks, told, **how), _direct_metrics)
+
+    return _network_maker(settings, training_banks(settings, days, track), DirectSettings, build)
 
 
 def _warm_start(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
@@ -135,15 +146,16 @@ def _network_maker(settings: RunSettings, given: TrainingBanks, kind: type[Any],
     return make
 
 
-class PathwiseLearner:
-    """The pathwise trainer as a learner.
+class NetworkLearner:
+    """A trainer of a set network as a learner.
 
     Args:
-        trainer: fresh, or with a state.
+        trainer: fresh, or with a state; it has `settings`, `network`, `train()` and its state.
+        metrics: of what `train` yields.
     """
 
-    def __init__(self, trainer: Any) -> None:
-        self._trainer = trainer
+    def __init__(self, trainer: Any, metrics: Callable[[Any], dict[str, float]]) -> None:
+        self._trainer, self._metrics = trainer, metrics
 
     @property
     def total(self) -> int:
@@ -152,21 +164,13 @@ class PathwiseLearner:
 
     @property
     def settings(self) -> Any:
-        """A `PathwiseSettings`."""
+        """The trainer's."""
         return self._trainer.settings
 
     def run(self, after: After) -> None:
         """Make the updates that are left."""
-        for update in self._trainer.train():
-            metrics = {
-                "usd_per_car_day": update.usd_per_car_day,
-                **update.accounts_usd,
-                "gradient_norm": update.gradient_norm,
-                "learning_rate": update.learning_rate,
-                "noise": update.noise,
-                "decided_percent": 100.0 * update.decided_share,
-            }
-            after(Tick(update.number, update.cpu_s, metrics))
+        for made in self._trainer.train():
+            after(Tick(made.number, made.cpu_s, self._metrics(made)))
 
     def policy(self) -> Policy:
         """The present network, on the CPU."""
@@ -194,6 +198,26 @@ class PathwiseLearner:
         return all(weights.device.type == "cpu" for weights in self._trainer.network.parameters())
 
 
+def pathwise_metrics(update: Any) -> dict[str, float]:
+    """What is recorded of a pathwise update."""
+    return {
+        "usd_per_car_day": update.usd_per_car_day,
+        **update.accounts_usd,
+        "gradient_norm": update.gradient_norm,
+        "learning_rate": update.learning_rate,
+        "noise": update.noise,
+        "decided_percent": 100.0 * update.decided_share,
+    }
+
+
+def _direct_metrics(generation: Any) -> dict[str, float]:
+    return {
+        "usd_per_car_day": generation.usd_per_car_day,
+        "best_usd_per_car_day": generation.best_usd_per_car_day,
+        "search_spread": generation.spread,
+    }
+
+
 def _on_cpu(network: Any) -> Any:
     import copy
 
@@ -209,7 +233,8 @@ def _ppo(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
 
 
 LEARNERS: dict[str, Callable[[RunSettings, DrawnDays, TrackFleets], Make]] = {
-    PATHWISE: _pathwise,
+    "direct": _direct,
+    "pathwise": _pathwise,
     "warm-start": _warm_start,
     "ppo": _ppo,
 }

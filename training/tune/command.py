@@ -68,5 +68,5 @@ def tune(
         say(console, "no trial has come to its end; ask for more --trials")
         return
     say(console, f"best of {len(found.trials)} trials: {found.best_value:.4f} $ per car and day on validation days")
-    words = ["ebbflow", "train", scenario, *(["-a", algorithm] if algorithm != "pathwise" else [])]
+    words = ["ebbflow", "train", scenario, "-a", algorithm]
     say(console, shlex.join([*words, *(part for text in [*(set_ or ()), *best] for part in ("--set", text))]))

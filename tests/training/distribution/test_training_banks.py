@@ -19,7 +19,7 @@ from ebbflow.training.run.settings import RunSettings
 def told(**changes: object) -> RunSettings:
     values: dict[str, object] = {
         "scenario": "home-texas", "overrides": ("ports=3", "interval_minutes=60"), "updates": 4, "train_days": 4,
-        "fleets": 3, "training": ("training.worlds=2",),
+        "fleets": 3, "algorithm": "pathwise", "training": ("training.worlds=2",),
     }  # fmt: skip
     return RunSettings(**(values | changes))  # type: ignore[arg-type]
 

@@ -101,8 +101,8 @@ def test_the_deadline_level_is_the_steepest_of_all_deadlines() -> None:
     torch.testing.assert_close(level, torch.tensor([0.25, 40 / 6 / 20]))
 
 
-def test_a_cap_scales_the_charging_of_its_site_alone() -> None:
-    ports = cars(3, can_charge_kw=[0.5] * 3, max_charge_kw=[0.5] * 3)
+def test_a_cap_is_filled_by_laxity_and_for_its_site_alone() -> None:
+    ports = cars(3, can_charge_kw=[0.5] * 3, max_charge_kw=[0.5] * 3, laxity=[0.3, 0.1, 0.2])
     site, mask = Groups(torch.tensor([0, 0, 1]), 2), torch.ones(1, 3)
     wish, cap = torch.tensor([[1.0, 0.5, 1.0]]), torch.tensor([[[0.0, 0.05], [9.0, 0.0]]])
 
@@ -110,13 +110,26 @@ def test_a_cap_scales_the_charging_of_its_site_alone() -> None:
         levels = torch.tensor([[[0.23, 0.0, peak_room, typical_room, 0.0], [0.23, 0.0, 0.0, 0.0, 0.0]]])
         return cap_charging(wish, ports, mask, site, cap, levels)
 
-    # The level: a quarter of 20 kW for wishes of 15 kW; the other site's cap is open.
-    torch.testing.assert_close(capped(0.0, 0.0), torch.tensor([[1 / 3, 1 / 6, 1.0]]))
-    # Half of 20 kW are left below the peak so far, or (shifted by 0.05) below a typical day's.
-    torch.testing.assert_close(capped(0.5, 0.0), torch.tensor([[2 / 3, 1 / 3, 1.0]]))
-    torch.testing.assert_close(capped(0.0, 0.45), torch.tensor([[2 / 3, 1 / 3, 1.0]]))
+    # The level: a quarter of 20 kW, all of them for the second car, which has the least laxity; the other site is open.
+    torch.testing.assert_close(capped(0.0, 0.0), torch.tensor([[0.0, 0.5, 1.0]]))
+    # Half of 20 kW are left below the peak so far, or (shifted by 0.05) below a typical day's: 5 kW for the first car.
+    torch.testing.assert_close(capped(0.5, 0.0), torch.tensor([[0.5, 0.5, 1.0]]))
+    torch.testing.assert_close(capped(0.0, 0.45), torch.tensor([[0.5, 0.5, 1.0]]))
     # A site that pays for no peak tells a room of 1, whatever the shift.
     torch.testing.assert_close(capped(1.0, 1.0), wish)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_before_a_car_are_those_of_its_own_site(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    site, values, key = rng.integers(0, 4, 12), rng.random((2, 12)), rng.integers(0, 5, (2, 12)) / 5
+    site_of, columns = torch.from_numpy(site), (torch.from_numpy(values).float(), torch.from_numpy(key).float())
+    before, together = Groups(site_of, 5).before(*columns)
+    for b, n in np.ndindex(values.shape):
+        lower = (site == site[n]) & (key[b] < key[b, n])
+        equal = (site == site[n]) & (key[b] == key[b, n])
+        assert float(before[b, n]) == pytest.approx(values[b, lower].sum(), abs=1e-6)
+        assert float(together[b, n]) == pytest.approx(values[b, equal].sum(), abs=1e-6)
 
 
 def test_exports_meet_the_own_load_then_wait_then_go_to_the_grid() -> None:

@@ -14,7 +14,8 @@ def small_settings(**changes: object) -> RunSettings:
     """Three Texan homes, a few updates of four worlds."""
     told: dict[str, object] = {
         "scenario": "home-texas", "overrides": ("ports=3", "interval_minutes=60"), "updates": 4,
-        "training": ("training.worlds=4",), "train_days": 12, "validation_days": 3, "validations": 2,
+        "algorithm": "pathwise", "training": ("training.worlds=4",), "train_days": 12, "validation_days": 3,
+        "validations": 2,
     }  # fmt: skip
     return RunSettings(**(told | changes))
 

@@ -28,8 +28,8 @@ from .conftest import small_settings
 
 NOTHING = Recording(None, bundle=False)
 COMMAND = [
-    "train", "home-texas", "--set", "ports=3", "--set", "interval_minutes=60", "--set", "training.worlds=4",
-    "--train-days", "12", "--validation-days", "3", "--tracking", "none", "--no-bundle",
+    "train", "home-texas", "-a", "pathwise", "--set", "ports=3", "--set", "interval_minutes=60",
+    "--set", "training.worlds=4", "--train-days", "12", "--validation-days", "3", "--tracking", "none", "--no-bundle",
 ]  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_a_run_can_begin_with_the_weights_of_another(unbroken: RunFolder) -> Non
         (["train"], "no scenario is given"),
         (["train", "home-texs"], "did you mean 'home-texas'"),
         (["train", "home-texas", "--minutes", "1", "--updates", "2"], "give one of them"),
-        (["train", "home-texas", "--set", "training.world=2"], "did you mean 'training.worlds'"),
+        (["train", "home-texas", "-a", "pathwise", "--set", "training.world=2"], "did you mean 'training.worlds'"),
         (["train", "--resume", "nowhere"], "no run was begun here"),
         (["train", "home-texas", "--resume", "nowhere"], "leave out all but --resume nowhere"),
         (["train", "home-texas", "--algorithm", "magic"], "unknown training preset 'magic'"),

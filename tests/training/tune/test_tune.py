@@ -96,7 +96,7 @@ def parabola(rate: float) -> Iterator[float]:
 
 
 def search(trials: int, space: str = f"{RATE}=1e-4..1.0,log") -> Any:
-    told = RunSettings(scenario="home-texas", updates=10)
+    told = RunSettings(scenario="home-texas", algorithm="pathwise", updates=10)
     return search_of("mine", STORAGE, told, (space,), trials=trials, tracking=None)
 
 
@@ -161,7 +161,7 @@ def test_another_search_under_the_same_name_is_refused(monkeypatch: pytest.Monke
 
 
 def test_a_storage_that_is_none_is_refused() -> None:
-    told = RunSettings(scenario="home-texas", updates=10)
+    told = RunSettings(scenario="home-texas", algorithm="pathwise", updates=10)
     bad = search_of("mine", "nosuchdb:///x", told, (), trials=1, tracking=None)
     with pytest.raises(ValueError, match="storage nosuchdb:///x cannot be used"):
         run_search(bad, nothing)

@@ -1,0 +1,148 @@
+"""The rule that a network begins as, in a few numbers, each with a meaning: what `training.direct` searches.
+
+A car charges in its cheapest steps, or when too few of them are left; it meets its site's own load, and sells, where
+that pays more than buying the energy again, and keeps what it has for the hours that pay best. Under a demand charge a
+site fills a cap.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...envs.encoding.fields import CONTEXT_FIELDS, DAY_H, ENERGY_SCALE, HEADROOM_POINTS, OUTLOOK_HOURS, POWER_SCALE
+from .columns import COLUMN
+from .levels import CAPS, LEVELS
+from .margins import price
+from .meter import OWN_LOAD_UNTIL
+
+CAR = {
+    "laxity": (0.03, 0.03),  # economic laxity, as a share of the steps left, below which a car begins to charge
+    "haste": (20.0, 8.0),  # how soon it is then at full power, per unit of it
+    "nothing_saved": (0.001, 0.001),  # $ per kWh: waiting for a cheaper step saves nothing
+    "own_from": (0.03, 0.03),  # $ per kWh, above buying it again, from which a car begins to meet the own load
+    "own_surely": (0.05, 0.03),  # and so much further does it fully
+    "sold_from": (0.05, 0.03),  # the same of what is sold
+    "sold_surely": (0.05, 0.03),
+    "round_trip": (0.85, 0.05),  # of a kWh that is bought to be given back
+    "spare_rate": (1.0, 0.5),  # per hour of export to spare after all hours that pay better
+    "spare_share": (0.5, 0.5),  # sold where there is none to spare
+}
+"""A car's numbers: where a fresh network has them, and how far from there a search looks at first."""
+
+SHIFTED = {"laxity": 0.03, "nothing_saved": 0.005, "own_from": 0.03, "sold_from": 0.03}
+"""Which of them depend on what all cars share, and the scale of a slope for a search."""
+
+AROUND = ("sine", "cosine", "plugged", "fleet_need", "headroom")
+"""On what: the clock, the fleet, and the feeders' mean headroom over the day ahead."""
+
+SITE = ("one", "level", "need", "peak_room", "typical_room", "sine", "cosine", "weekend", "plugged", "fleet_need")
+"""What a site's caps are straight functions of: figures of `deadline_level`, then of the context."""
+
+CAP = {"deadline": (0.25, 0.15, 0.1), "typical": (0.03, 0.03, 0.03)}
+"""The caps of a fresh network, see `levels.cap_charging`; scales of a search, of the cap itself and of a slope."""
+
+CAR_NUMBERS = len(CAR) + len(SHIFTED) * len(AROUND)
+"""Numbers that are the cars'; a site's follow."""
+
+NUMBERS = (
+    *CAR,
+    *(f"{name}_{figure}" for name in SHIFTED for figure in AROUND),
+    *(f"{cap}_{figure}" for cap in CAP for figure in SITE),
+)
+"""Names of all numbers."""
+
+BETTER_USD_PER_KWH = 0.003
+"""So much more an hour must pay to count as better."""
+
+_PLACE = {name: i for i, name in enumerate(NUMBERS)}
+_START = {field.name: sum(other.width for other in CONTEXT_FIELDS[:i]) for i, field in enumerate(CONTEXT_FIELDS)}
+_SITE_CONTEXT = [_START["clock"], _START["clock"] + 1, *(_START[name] for name in ("weekend", "plugged", "fleet_need"))]
+
+
+def fresh_numbers() -> Tensor:
+    """The numbers of a fresh network, in the order of `NUMBERS`."""
+    cars = [*(start for start, _ in CAR.values()), *[0.0] * len(SHIFTED) * len(AROUND)]
+    return torch.tensor([*cars, *(x for cap, *_ in CAP.values() for x in (cap, *[0.0] * (len(SITE) - 1)))])
+
+
+def scales() -> Tensor:
+    """How far a search looks at first, in the order of `NUMBERS`."""
+    cars = [*(scale for _, scale in CAR.values()), *(scale for scale in SHIFTED.values() for _ in AROUND)]
+    return torch.tensor([*cars, *(x for _, cap, slope in CAP.values() for x in (cap, *[slope] * (len(SITE) - 1)))])
+
+
+def wishes(ports: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
+    """What each car would do by itself (B, N): charge up to 1, export down to -1 (`meter.meter_export`).
+
+    Args:
+        ports: (B, N, K) as encoded.
+        context: (B, M).
+        numbers: (R,) for all worlds, or (B, R).
+    """
+
+    shifts = _shifts(context, numbers)
+
+    def number(name: str) -> Tensor:
+        return numbers[..., _PLACE[name], None] + shifts.get(name, 0.0)
+
+    def field(name: str) -> Tensor:
+        return ports[..., COLUMN[name]]
+
+    def rises(gain: Tensor, kind: str) -> Tensor:
+        width = torch.clamp(number(f"{kind}_surely"), min=1e-3)
+        return torch.clamp((gain - number(f"{kind}_from")) / width, 0.0, 1.0)
+
+    buy, saving = price(field("import_price")), price(field("saving"))
+    refill = (buy - saving) / torch.clamp(number("round_trip"), min=0.1)
+    short = torch.clamp(number("haste"), min=0.0) * (number("laxity") - field("economic_laxity"))
+    cheapest = 1.0 - saving / torch.clamp(number("nothing_saved"), min=1e-4)
+    # Where a peak is paid for, a site's cap says when its cars charge.
+    pays_peak = (field("peak_room") != 1.0).to(ports.dtype)
+    wanted = torch.maximum(torch.maximum(short, cheapest), pays_peak)
+    charge = torch.where(field("need") > 0, torch.clamp(wanted, 0.0, 1.0), 0.0)
+    able = (field("can_export_kw") > 0) * (1.0 - charge)
+    spare = torch.clamp(number("spare_rate") * spare_hours(ports, context) + number("spare_share"), 0.0, 1.0)
+    own = OWN_LOAD_UNTIL * rises(buy - refill, "own")
+    sold = rises(price(field("export_price")) - refill, "sold") * spare
+    return charge - able * torch.maximum(own, sold)
+
+
+def _shifts(context: Tensor, numbers: Tensor) -> dict[str, Tensor]:
+    """By how much the numbers of `SHIFTED` are moved by what all cars share, (B, 1) each."""
+    clock, headroom = _START["clock"], _START["headroom"]
+    figures = torch.cat([
+        context[:, [clock, clock + 1, _START["plugged"], _START["fleet_need"]]],
+        context[:, headroom : headroom + HEADROOM_POINTS].mean(1, keepdim=True),
+    ], 1)  # fmt: skip
+    weights = numbers[..., len(CAR) : CAR_NUMBERS].unflatten(-1, (len(SHIFTED), len(AROUND)))
+    moved = (figures[:, None] * weights).sum(-1)
+    return {name: moved[:, i, None] for i, name in enumerate(SHIFTED)}
+
+
+def spare_hours(ports: Tensor, context: Tensor) -> Tensor:
+    """Hours of export that a car has left after all hours of its stay that pay more for it than the present (B, N)."""
+    first = _START["export_outlook"]
+    paid = price(context[:, first : first + OUTLOOK_HOURS])
+    better = (paid > paid[:, :1] + BETTER_USD_PER_KWH).to(ports.dtype)[:, None, 1:]
+    hours = torch.arange(1, OUTLOOK_HOURS, dtype=ports.dtype, device=ports.device)
+    stay = torch.clamp((ports[..., COLUMN["hours_left"]] * DAY_H)[..., None] - hours, 0.0, 1.0)
+    give_kw = torch.clamp(ports[..., COLUMN["can_export_kw"]] * POWER_SCALE, min=1.0)
+    have = ports[..., COLUMN["spare"]] * ports[..., COLUMN["capacity_kwh"]] * ENERGY_SCALE / give_kw
+    return have - (better * stay).sum(-1)
+
+
+def caps(levels: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
+    """A site's caps (B, S, CAPS).
+
+    Args:
+        levels: (B, S, LEVELS) of `deadline_level`.
+        context: (B, M).
+        numbers: (R,) for all worlds, or (B, R).
+    """
+    common = context[:, None, _SITE_CONTEXT].expand(-1, levels.shape[1], -1)
+    figures = torch.cat([torch.ones_like(levels[..., :1]), levels[..., : LEVELS - 1], common], -1)
+    weights = numbers[..., CAR_NUMBERS:].unflatten(-1, (CAPS, len(SITE)))
+    if weights.dim() == 2:
+        return figures @ weights.T
+    return figures @ weights.transpose(-1, -2)
