@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .ledger import MAXIMA, Account, Tally, money_terms
 from .physics.backends import rounding_of
 from .physics.engines import Engine, make_engine
+from .physics.now import Today, today_of
 from .physics.state import StepTerms, WorldState, blank_state
 from .physics.team import Team
 from .snapshot import Context, EventColumns, FeederColumns, Outlook, SiteColumns, Snapshot
-from .world.bank import Bank, DayTable, EventTable, Series, pack
+from .world.bank import Bank, pack
 from .world.scenario import Scenario
 
 Array = Any
@@ -78,7 +79,7 @@ class Simulator:
         self.money = money_terms(first.money)
         self._engine = self._make_engine(backend, threads, device)
         self._state = self._engine.prepare(blank_state(self.bank, n_worlds))
-        self._today: _Today | None = None
+        self._today: Today | None = None
 
     def _make_engine(self, backend: str, threads: int | Team, device: str) -> Engine:
         """What steps the worlds; a subclass may bring its own."""
@@ -117,34 +118,24 @@ class Simulator:
         tallies = {t.name.lower(): float(self._state.tallies[world, t]) for t in Tally}
         return DayLedger(usd, tallies)
 
-    def snapshot(self, ahead: int = 0) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """What a controller may know now: views of the running worlds (NumPy and compiled back ends).
 
-        Args:
-            ahead: 1 for what will be known when a step that still waits in a sweep (`Team.sweep`) has been made.
+        While a step waits in a sweep (`Team.sweep`), what will be known when it has been made.
         """
-        # Operators only, so that the arrays may be torch's.
         state, days = self._state, self._engine.days
         if self._today is None:
-            self._today = _today(days, state.day)
+            self._today = today_of(days, state.day)
         today, row = self._today, self._today.row
-        step = state.step + ahead
-        step = step - 1 * (step >= self.n_steps)
-        seconds = round(self.step_h * 3600)
-        issue = today.issue
-        if issue is None:
-            issue = _picked(days.price_issue.values, row["price_issue"], step)
-        known = _picked(days.price_known_until.values, row["price_known_until"], issue) - step
+        now = self._engine.look(state, today)
 
         def outlook(name: str) -> Outlook:
-            return Outlook(getattr(days, name).values, row[name], step)
+            return Outlook(getattr(days, name).values, getattr(row, name), now.step)
 
-        def issued(name: str) -> Outlook:
+        def issued(name: str, row_of_issue: Array) -> Outlook:
             values = getattr(days, name).values
-            folded = values.reshape(-1, *values.shape[2:])
-            return Outlook(folded, row[name] * values.shape[1] + issue, step)
+            return Outlook(values.reshape(-1, *values.shape[2:]), row_of_issue, now.step)
 
-        second = self._second_of_day(step)
         made = Snapshot(
             step_h=self.step_h,
             horizon=self.horizon,
@@ -153,7 +144,7 @@ class Simulator:
             sites=SiteColumns(
                 feeder=days.site_feeder,
                 tariff=days.site_tariff,
-                net_load_kw=outlook("net_load_kw").now(),
+                net_load_kw=now.net_load_kw,
                 net_load_forecast_kw=outlook("net_load_forecast_kw"),
                 import_limit_kw=outlook("site_import_limit_kw"),
                 export_limit_kw=outlook("site_export_limit_kw"),
@@ -161,27 +152,34 @@ class Simulator:
                 typical_peak_kw=today.typical_peak_kw,
                 demand_rate_usd_per_kw=today.demand_rate,
                 expected_arrivals_kwh=days.expected_arrivals_kwh.values,
-                arrivals_row=row["expected_arrivals_kwh"],
-                arrivals_hour=step * seconds // 3600,
+                arrivals_row=row.expected_arrivals_kwh,
+                arrivals_hour=now.arrivals_hour,
             ),
             feeders=FeederColumns(
-                net_load_kw=outlook("feeder_net_load_kw").now(),
+                net_load_kw=now.feeder_net_load_kw,
                 net_load_forecast_kw=outlook("feeder_net_load_forecast_kw"),
                 import_limit_kw=outlook("feeder_import_limit_kw"),
                 export_limit_kw=outlook("feeder_export_limit_kw"),
             ),
             context=Context(
-                seconds_of_day=second % 86400,
-                weekday=(today.weekday + second // 86400) % 7,
-                import_price_now_usd_per_kwh=outlook("import_price").now(),
-                export_price_now_usd_per_kwh=outlook("export_price").now(),
-                import_price_usd_per_kwh=issued("import_price_forecast"),
-                export_price_usd_per_kwh=issued("export_price_forecast"),
-                price_known_steps=known * (known > 0),
-                emissions_now_kg_per_kwh=outlook("emissions").now()[:, 0],
+                seconds_of_day=now.seconds_of_day,
+                weekday=now.weekday,
+                import_price_now_usd_per_kwh=now.import_price,
+                export_price_now_usd_per_kwh=now.export_price,
+                import_price_usd_per_kwh=issued("import_price_forecast", now.import_row),
+                export_price_usd_per_kwh=issued("export_price_forecast", now.export_row),
+                price_known_steps=now.price_known_steps,
+                emissions_now_kg_per_kwh=now.emissions[:, 0],
                 emissions_kg_per_kwh=outlook("emissions_forecast"),
                 emissions_issued_kg_per_kwh=outlook("emissions_issued"),
-                events=_events(today.events, step[:, None]),
+                events=EventColumns(
+                    known=now.event_known,
+                    start_step=now.event_start,
+                    end_step=now.event_end,
+                    rate_usd_per_kwh=today.events.rate_usd_per_kwh,
+                    pays_export=today.events.pays_export,
+                    hours_used=today.events.hours_used,
+                ),
                 baseline_kw=outlook("baseline_kw"),
             ),
             wear_usd_per_kwh=self.money.wear_usd_per_kwh,
@@ -189,61 +187,6 @@ class Simulator:
         )
         object.__setattr__(made, "layout", self._engine)  # no other arrays than those of this engine
         return made
-
-    def _second_of_day(self, step: Array) -> Array:
-        """Wall clock of each world in seconds since the midnight before its episode began."""
-        assert self._today is not None
-        second = self._today.start_second + step * round(self.step_h * 3600)
-        shift = self._today.clock_shift_step
-        if shift is None:
-            return second
-        return second + self._today.clock_shift_s * ((shift >= 0) & (step >= shift))
-
-
-class _Today(NamedTuple):
-    """What a reset fixes for the day of each world, looked up once: rows of the bank's series, and columns (B, ...)."""
-
-    row: dict[str, Array]
-    issue: Array | None  # None: the prices are issued several times a day
-    typical_peak_kw: Array
-    demand_rate: Array
-    weekday: Array
-    start_second: Array
-    clock_shift_step: Array | None  # None: no clock changes
-    clock_shift_s: Array
-    events: EventTable
-
-
-def _today(days: DayTable, day: Array) -> _Today:
-    series = {name: value for name, value in zip(days._fields, days, strict=True) if isinstance(value, Series)}
-    shift = days.clock_shift_step[day]
-    return _Today(
-        row={name: value.row[day] for name, value in series.items()},
-        issue=day * 0 if days.price_known_until.values.shape[1] == 1 else None,
-        typical_peak_kw=days.typical_peak_kw[day],
-        demand_rate=days.demand_rate[day],
-        weekday=days.weekday[day],
-        start_second=days.start_second[day],
-        clock_shift_step=shift if bool((shift >= 0).any()) else None,
-        clock_shift_s=days.clock_shift_s[day],
-        events=EventTable(*(column[day] for column in days.events)),
-    )
-
-
-def _picked(table: Array, row: Array, at: Array) -> Array:
-    """`table[row, at]` (B,), in half the time."""
-    return table.take(row * table.shape[1] + at)
-
-
-def _events(table: EventTable, now: Array) -> EventColumns:
-    return EventColumns(
-        known=table.notice_step <= now,
-        start_step=table.start_step - now,
-        end_step=table.end_step - now,
-        rate_usd_per_kwh=table.rate_usd_per_kwh,
-        pays_export=table.pays_export,
-        hours_used=table.hours_used,
-    )
 
 
 def sum_of_days(ledgers: Sequence[DayLedger]) -> DayLedger:

@@ -121,15 +121,27 @@ class Fleet:
     def step(self, action: Array, out: Observation | None = None) -> Step:
         """Turn shares (B, N) into power, project it, advance every world by one step and look, into `out` if given."""
         before = self.snapshot
+        if self.backend == "numpy":  # its powers are then float64, whatever the policy computes in
+            action = np.asarray(action, np.float64)
         with self._team.sweep(self.n_worlds):
             requested = requested_power(before, action, self.backend, self._team)
             applied = self._projector.project(before, requested).applied_kw
+            clipped = self._clipped(requested, applied)
             change = self.simulator.step(applied)
-            self._snapshot = self.simulator.snapshot(ahead=int(self._team.waiting))
+            self._snapshot = self.simulator.snapshot()
             observation = self._encoder.encode(self._snapshot, out)
-        moved = applied - requested
-        clipped = row_sums(np.abs(moved, out=moved))
         return Step(np.array(change), requested, applied, clipped, self.simulator.done, observation)
+
+    def _clipped(self, requested: Array, applied: Array) -> Array:
+        """What `Step.clipped_kw` says, once the sweep is done."""
+        clipped = np.empty(self.n_worlds, applied.dtype)
+
+        def part(lo: int, hi: int) -> None:
+            moved = applied[lo:hi] - requested[lo:hi]
+            clipped[lo:hi] = row_sums(np.abs(moved, out=moved))
+
+        self._team.share(part, self.n_worlds)
+        return clipped
 
     def ledgers(self, worlds: Array) -> dict[str, Array]:
         """Accounts, `net_cost_usd` and tallies so far of the given worlds, by name, each `(len(worlds),)`."""

@@ -45,13 +45,15 @@ def single(observation: Observation) -> Obs:
     }  # fmt: skip
 
 
-def batch_of_actions(action: Any, n_worlds: int, n_ports: int) -> NDArray[np.float64]:
-    """`action` as float64 shares (B, N).
+def batch_of_actions(action: Any, n_worlds: int, n_ports: int) -> NDArray[np.floating]:
+    """`action` as shares (B, N), float32 where it is so.
 
     Raises:
         ValueError: another shape.
     """
-    shares = np.asarray(action, np.float64)
+    shares = np.asarray(action)
+    if shares.dtype != np.float32:
+        shares = shares.astype(np.float64, copy=False)
     if shares.size != n_worlds * n_ports:
         expected = (n_ports,) if n_worlds == 1 else (n_worlds, n_ports)
         raise ValueError(f"the action has shape {shares.shape}; it must be {expected}, one share per charger")

@@ -16,7 +16,7 @@ from ..safety.projection import Reserve
 from ..simulator import Simulator
 from ..world.bank import Bank
 from ..world.sources import ScenarioFiles
-from .days import FreshDays, Source, draw_day, open_days, reset_option
+from .days import FreshDays, Source, open_days, reset_option
 from .fleet import ACCOUNTS, Fleet, Step, row_sums, usable_cores
 from .record import Recorder
 from .spaces import (
@@ -226,11 +226,13 @@ class FleetVectorEnv(VectorEnv[Obs, Array, Array]):
 
     def _cut(self) -> Array:
         """Worlds that have reached the user's limit of steps."""
-        steps = np.asarray(self._fleet.simulator.state.step)
-        return np.asarray(steps >= (self.max_episode_steps or np.inf))
+        if not self.max_episode_steps:
+            return np.zeros(self.num_envs, bool)
+        return np.asarray(self._fleet.simulator.state.step >= self.max_episode_steps)
 
     def _draw(self, worlds: Array) -> Array:
-        return np.array([draw_day(self._days, self._generators[world]) for world in worlds], np.int64)
+        n_days = self._days.n_days  # asked for once: thousands of worlds may end together
+        return np.fromiter((self._generators[world].integers(n_days) for world in worlds), np.int64, len(worlds))
 
     def _seed(self, seed: int | Sequence[int | None] | None, worlds: Array) -> None:
         if seed is None or isinstance(seed, int | np.integer):

@@ -17,6 +17,7 @@ from .array_bill import bill, dearest, in_peaker_window, pay_events
 from .array_stays import arrivals, next_arrival, settle, unplugged
 from .array_tools import Tools
 from .backends import ledger_model, operations, port_model
+from .now import Now, Today, look_arrays
 from .state import COMMAND_KW, StepTerms, WorldState
 
 
@@ -69,6 +70,9 @@ class ArrayEngine:
             **zeroed,
         )
         return arrivals(self._tools, empty._replace(next_arrive=next_arrival(self._tools, empty.day, empty.next_stay)))
+
+    def look(self, state: WorldState, today: Today) -> Now:
+        return look_arrays(self.days, today, state.step, self._tools.terms)
 
     def _apart(self, state: WorldState) -> WorldState:
         """The state without its past: no gradient flows from a fresh day into the one before."""

@@ -34,6 +34,32 @@ def _cache_folder() -> str | None:
 _FOLDER = _cache_folder()
 
 
+def _make_prefetch() -> Any:
+    ir, extending = importlib.import_module("llvmlite.ir"), importlib.import_module("numba.core.extending")
+    types, cgutils = importlib.import_module("numba.core.types"), importlib.import_module("numba.core.cgutils")
+
+    @extending.intrinsic(prefer_literal=False)
+    def prefetch(typing_context, array, offset):  # type: ignore[no-untyped-def]
+        """Ask for the element `offset` of a contiguous array, counted through all its axes, to be brought near."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            pointer = builder.bitcast(builder.gep(data, [arguments[1]]), cgutils.voidptr_t)
+            flag = ir.IntType(32)
+            shape = ir.FunctionType(ir.VoidType(), [pointer.type, flag, flag, flag])
+            function = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], shape)
+            builder.call(function, [pointer, flag(0), flag(3), flag(1)])  # to read, into every cache, data
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp), generate
+
+    return prefetch
+
+
+prefetch = _make_prefetch()
+"""`prefetch(array, offset)` in a kernel: it waits for nothing, and an element that there is not does no harm."""
+
+
 class Direct:
     """Calls a kernel without looking at the types of its arguments again, where the caller vouches for them.
 

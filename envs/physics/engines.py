@@ -9,6 +9,7 @@ import numpy as np
 from ..ledger import Account, MoneyTerms
 from ..snapshot import require_shape
 from ..world.bank import Bank, DayTable
+from .now import Now, Today
 from .state import StepTerms, WorldState
 from .team import Team, team_of
 
@@ -31,6 +32,10 @@ class Engine(Protocol):
 
     def advance(self, state: WorldState, setpoint_kw: Any) -> tuple[WorldState, Any]:
         """One step; returns the new state and the dollars by account (B, A)."""
+        ...
+
+    def look(self, state: WorldState, today: Today) -> Now:
+        """What the present step shows; of a step that waits in a sweep (`Team.sweep`), what will be known after it."""
         ...
 
 
@@ -57,10 +62,12 @@ class CompiledEngine:
     def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int | Team) -> None:
         from .compiling import Direct
         from .kernels import advance, begin
+        from .now_kernels import look
 
-        self._advance, self._begin = Direct(advance), begin
+        self._advance, self._begin, self._look = Direct(advance), Direct(begin), Direct(look)
         self._bank, self._money, self._terms = bank, money, terms
         self.days = bank.days
+        self._step_s, self._tariffs = round(terms.step_h * 3600), bank.days.import_price.values.shape[1]
         self._team = team_of(threads)
 
     def prepare(self, state: WorldState) -> WorldState:
@@ -68,7 +75,8 @@ class CompiledEngine:
         return state
 
     def begin(self, state: WorldState, worlds: Array, days: Array) -> WorldState:
-        self._begin(worlds, days, self._bank.days, state)
+        chosen, wanted = np.ascontiguousarray(worlds, np.int64), np.ascontiguousarray(days, np.int64)
+        self._begin(self, chosen, wanted, self._bank.days, state)
         return state
 
     def advance(self, state: WorldState, setpoint_kw: Any) -> tuple[WorldState, Any]:
@@ -82,3 +90,27 @@ class CompiledEngine:
 
         self._team.share(part, state.day.shape[0])
         return state, change
+
+    def look(self, state: WorldState, today: Today) -> Now:
+        worlds, events = len(state.step), today.events.start_step.shape
+
+        def whole(*shape: int) -> Array:
+            return np.empty(shape, np.int64)
+
+        def number(*shape: int) -> Array:
+            return np.empty(shape, self._bank.dtype)
+
+        now = Now(
+            step=whole(worlds), import_row=whole(worlds), export_row=whole(worlds), price_known_steps=whole(worlds),
+            seconds_of_day=whole(worlds), weekday=whole(worlds), arrivals_hour=whole(worlds),
+            net_load_kw=number(*state.peak_kw.shape), feeder_net_load_kw=number(*state.feeder_cars_kw.shape),
+            import_price=number(worlds, self._tariffs), export_price=number(worlds, self._tariffs),
+            emissions=number(worlds, 1), event_known=np.empty(events, bool), event_start=whole(*events),
+            event_end=whole(*events),
+        )  # fmt: skip
+
+        def part(lo: int, hi: int) -> None:
+            self._look(self, lo, hi, self.days, today, state.step, self._step_s, self._terms.n_steps, now)
+
+        self._team.share(part, worlds)
+        return now

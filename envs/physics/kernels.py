@@ -10,6 +10,7 @@ import math
 from ..ledger import Account, Tally
 from .backends import ledger_model, port_model
 from .compiling import kernel
+from .fetch_kernels import fetch_ahead
 from .state import COMMAND_KW
 from .stay_kernels import arrival, look_out, settle, unplug
 
@@ -153,6 +154,7 @@ def advance(lo, hi, days, state, money, terms, setpoint_kw, change, ports):
     """
     h, t = terms.step_h, state.tallies
     for b in range(lo, hi):
+        fetch_ahead(b, hi, days, state)
         d, k = state.day[b], state.step[b]
         for a in range(change.shape[1]):
             change[b, a] = 0.0

@@ -35,11 +35,6 @@ class Team:
     def __getstate__(self) -> dict[str, Any]:
         return {"threads": self.threads, "_pool": None, "_pid": -1, "_waiting": None}
 
-    @property
-    def waiting(self) -> bool:
-        """Whether work is still to be done at the end of a `sweep`."""
-        return bool(self._waiting)
-
     @contextmanager
     def sweep(self, count: int) -> Iterator[None]:
         """Let the work shared inside wait until the end, and do it one after the other for each part of the worlds.

@@ -17,16 +17,18 @@ BOX, IMPORT_LIMIT = int(Reason.BOX), int(Reason.IMPORT_LIMIT)
 
 
 @kernel
-def order_by(m, key, out):
-    """Indices of `key[:m]` in rising order of keys rounded to 1e-6, ties in port order: a shell sort in place."""
-    for i in range(m):
-        key[i] = math.floor(key[i] * RANK_ROUNDING + 0.5) / RANK_ROUNDING
-        out[i] = i
+def order_by(count, key, out):
+    """Bring the cars listed in `out[:count]`, in port order, into rising order of keys rounded to 1e-6, ties as listed.
+
+    A shell sort in place, full of branches that are guessed wrong: so callers list only the cars that matter.
+    """
+    for at in range(count):
+        key[out[at]] = math.floor(key[out[at]] * RANK_ROUNDING + 0.5)
     gap = 1
-    while gap < m // 3:
+    while gap < count // 3:
         gap = 3 * gap + 1
     while gap > 0:
-        for i in range(gap, m):
+        for i in range(gap, count):
             item, at = out[i], i
             while at >= gap and (
                 key[out[at - gap]] > key[item] or (key[out[at - gap]] == key[item] and out[at - gap] > item)
@@ -83,6 +85,8 @@ def cap_at_draw(b, m, ports, limits, cars, want, why):
     """Offer a car in its taper no more than it takes, on the charger's step: room is scarce."""
     p = ports
     for i in range(m):
+        if want[i] <= 0.0:
+            continue
         n = cars.port[i]
         known = p.soc[b, n] == p.soc[b, n]
         most = draw(
@@ -103,19 +107,20 @@ def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want,
     """
     p = ports
     cap_at_draw(b, m, ports, limits, cars, want, why)
+    for i in range(m):
+        cars.limit[i] = max(want[i], 0.0)
+        cars.share[i] = 0.0
     for phase in range(2):
+        count = 0
         for i in range(m):
             key[i] = cars.left[i] - cars.need[i] if phase == 0 else economic[i]
-            if phase == 0:
-                cars.limit[i] = max(want[i], 0.0)
-                cars.share[i] = 0.0
-        order_by(m, key, order)
-        for at in range(m):
+            order[count] = i
+            count += 1 if (min(must[i], cars.limit[i]) if phase == 0 else cars.limit[i]) > cars.share[i] else 0
+        order_by(count, key, order)
+        for at in range(count):
             i = order[at]
             n, s, f = cars.port[i], cars.site[i], cars.feeder[i]
             aim = min(must[i], cars.limit[i]) if phase == 0 else cars.limit[i]
-            if aim <= cars.share[i]:
-                continue
             room = min(site_room_kw[s], feeder_room_kw[f])
             give = floor_to_step(min(aim, cars.share[i] + max(room, 0.0)), p.step_kw[b, n], limits.rounding)
             if give <= cars.share[i] or give * (1.0 + limits.rounding) < p.min_charge_kw[b, n]:
@@ -133,10 +138,12 @@ def share_imports(b, m, ports, limits, cars, site_room_kw, feeder_room_kw, want,
 @kernel
 def economic_laxity(b, m, cars, site_tariff, prices, price_now, horizon, slots, out):
     """Slots left in the stay at or below the present price, minus slots needed (contracts 5)."""
-    tariffs = prices.values.shape[1]
+    tariffs, longest = prices.values.shape[1], 0
+    for i in range(m):
+        longest = max(longest, min(cars.left[i], horizon))
     for p in range(tariffs):
         count = 0
-        for h in range(horizon):
+        for h in range(longest):
             price = price_now[b, p] if h == 0 else prices.values[prices.row[b], p, prices.start[b] + h]
             count += price <= price_now[b, p]
             slots[p, h] = count

@@ -168,16 +168,17 @@ def add_reserve(b, m, ports, cars, limits, wary_kw, top, must, order, key, need,
         extra -= must[i]
     if extra <= TOLERANCE:
         return
+    count = 0
     for i in range(m):
         key[i] = cars.left[i] - need[i]
-    order_by(m, key, order)
-    for at in range(m):
+        order[count] = i
+        count += 1 if need[i] > 0.0 and must[i] < top[i] else 0
+    order_by(count, key, order)
+    for at in range(count):
         i = order[at]
         n = cars.port[i]
         if extra <= TOLERANCE:
             break
-        if need[i] <= 0.0 or must[i] >= top[i]:
-            continue
         more = min(min(power_at(i, cars, need[i]) * min(need[i], 1.0), top[i]) - must[i], extra)
         if more <= 0.0:
             continue
