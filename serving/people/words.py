@@ -55,7 +55,7 @@ BECAUSE = {
 
 OPERATORS = {
     Why.AS_ASKED: "the policy's own wish, unchanged",
-    Why.RULE: "the rules decide for the whole service: no policy, breaker open, an order, or no ledger",
+    Why.RULE: "by the rules: no policy, its breaker open, an order, or no ledger",
     Why.EMPTY: "no car",
     Why.DEPARTURE: "raised by the projection: the latest start has come, alone or under a shared limit",
     Why.MINIMUM_SOC: "raised by the projection: below the minimum SoC a car charges at once",
