@@ -12,6 +12,7 @@ class Cause(Enum):
 
     NONE = ""
     TIME = "even at full power there is time for no more"
+    TAPER = "its state of charge is not known, and a battery that is nearly full takes less"
     CHARGE_LIMIT = "the charge limit that was set is lower"
     DRIVER = "the driver asked for no control"
     OPERATOR = "the operator has stopped it"
