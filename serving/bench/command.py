@@ -32,7 +32,8 @@ def bench_serve(cycles: int, million: bool, bundle: str | None, out: Path | None
         starts.append(start_s)
         idle.append(idle_mib)
         found.append(figures)
-        console.print(f"{case.name}: p50 {figures.ms_p50:g} ms, p99 {figures.ms_p99:g} ms")
+        wall = f"p50 {figures.ms_p50:g} ms, p99 {figures.ms_p99:g} ms"
+        console.print(f"{case.name}: {wall}, {figures.server_cpu_ms:g} ms of CPU a cycle", soft_wrap=True)
     console.print(_table(found))
     console.print(f"process ready after {max(starts):.2f} s at worst, idle {max(idle):.0f} MiB resident at most")
     if out is not None:

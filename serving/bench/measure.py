@@ -27,6 +27,8 @@ Array = Any
 
 JSON = "application/json"
 LIMIT_S = 300.0
+START_LIMIT_S = 120.0
+"""Until a server answers; on a busy machine the imports alone take their time."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def running(folder: Path, bundle: str | None = None, *options: str) -> Iterator[
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(process, url, began + 30.0)
+        _wait_until_ready(process, url, began + START_LIMIT_S)
         yield Server(process, url, time.perf_counter() - began)
     finally:
         process.terminate()

@@ -145,7 +145,7 @@ def _checked(request: DispatchRequest, memory: Memory, settings: ServingSettings
     if gates.check_clock and not -gates.clock_skew_s <= behind_s <= most_s:
         raise CycleRefused(
             f"cycle_start lies {-behind_s:+.0f} s off the service's clock; at most {gates.clock_skew_s:g} s ahead and "
-            f"{most_s:g} s behind are taken"
+            f"{most_s:g} s behind are taken: set the clock, or serve simulated days with --settings simulated"
         )
     if last is None or request.start_s > last:
         return memory

@@ -75,6 +75,10 @@ class InlineRunner:
         return Proposal(asked, np.zeros(snapshot.n_ports, bool))
 
 
+MOST_NAMED = 4
+"""Fields that a note names."""
+
+
 class BundleRunner:
     """A bundle's graph on one thread, ended by ONNX Runtime's terminate flag.
 
@@ -90,14 +94,14 @@ class BundleRunner:
         self._policy, self._encoder = BundlePolicy(bundle), make_encoder("numpy")
         self.model = ModelId(self._policy.name, manifest.run_id, bundle.digest)
         ranges = manifest.training_ranges
-        self._ports, self._context = (_bounds(fields, ranges, range_margin) for fields in (PORT_FIELDS, CONTEXT_FIELDS))
+        self._ports, self._context = (_bounds(names, ranges, range_margin) for names in (PORT_NAMES, CONTEXT_NAMES))
 
     def ask(self, request: DispatchRequest, snapshot: Snapshot, limit_s: float) -> Proposal:
         """See `Runner`."""
         began = time.perf_counter()
         seen = self._encoder.encode(snapshot)
         action = self._run(seen, snapshot, limit_s - (time.perf_counter() - began), limit_s)
-        return Proposal(one_world(requested_power(snapshot, action), snapshot), self._unusual(seen))
+        return Proposal(one_world(requested_power(snapshot, action), snapshot), *self._unusual(seen))
 
     def _run(self, seen: Observation, snapshot: Snapshot, left_s: float, limit_s: float) -> Array:
         from onnxruntime import RunOptions
@@ -122,16 +126,26 @@ class BundleRunner:
         finally:
             timer.cancel()
 
-    def _unusual(self, seen: Observation) -> Array:
-        """Cars outside the trained ranges; where the fleet's own numbers are, all."""
+    def _unusual(self, seen: Observation) -> tuple[Array, str]:
+        """Cars outside the trained ranges, and in what; where the fleet's own numbers are, all."""
         here = np.asarray(seen.mask[0]) > 0
-        if _outside(seen.context, self._context).any():
-            return here
-        return here & _outside(seen.ports[0], self._ports)
+        fleet = _outside(np.asarray(seen.context[0]), self._context)
+        cars = _outside(np.asarray(seen.ports[0]), self._ports) & here[:, None]
+        told = [CONTEXT_NAMES[at] for at in np.flatnonzero(fleet)]
+        most = np.argsort(-cars.sum(0), kind="stable")
+        told += [f"{PORT_NAMES[at]} ({cars[:, at].sum()} of {here.sum()} cars)" for at in most if cars[:, at].any()]
+        note = f"outside the trained ranges: {', '.join(told[:MOST_NAMED])}" if told else ""
+        return here if fleet.any() else cars.any(axis=1), note
 
 
-def _bounds(fields: Any, ranges: Any, margin: float) -> tuple[Array, Array]:
-    names = [field.name if field.width == 1 else f"{field.name}.{at}" for field in fields for at in range(field.width)]
+def _names(fields: Any) -> list[str]:
+    return [field.name if field.width == 1 else f"{field.name}.{at}" for field in fields for at in range(field.width)]
+
+
+PORT_NAMES, CONTEXT_NAMES = _names(PORT_FIELDS), _names(CONTEXT_FIELDS)
+
+
+def _bounds(names: list[str], ranges: Any, margin: float) -> tuple[Array, Array]:
     nothing = (-np.inf, np.inf)
     low, high = (np.array(side) for side in zip(*(ranges.get(name, nothing) for name in names), strict=True))
     room = np.where(np.isfinite(low), margin * (high - low), 0.0)
@@ -139,8 +153,10 @@ def _bounds(fields: Any, ranges: Any, margin: float) -> tuple[Array, Array]:
 
 
 def _outside(rows: Array, bounds: tuple[Array, Array]) -> Array:
+    """Which numbers lie outside the bounds of their column."""
     low, high = bounds
-    return ((rows < low - 1e-6) | (rows > high + 1e-6)).any(axis=-1)
+    outside: Array = (rows < low - 1e-6) | (rows > high + 1e-6)
+    return outside
 
 
 def one_world(request_kw: Any, snapshot: Snapshot) -> Array:

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from ...envs.simulator import DayLedger
 from ..messages.canonical import canonical_json
+from ..messages.vocabulary import DecisionReason
 from .cycle import CycleReport, PriceNote
 from .watch import Cause
 
@@ -106,14 +107,16 @@ def _at(second: float, zone: tzinfo) -> str:
 
 
 def car_lines(made: CycleReport) -> list[str]:
-    """A line for each car that is told something."""
+    """A line for each car that is told something, with the reason in words."""
+    from ..people.words import OPERATORS
+
     assert made.answer is not None
     table = report_columns(made)
-    rows = zip(*(table[name] for name in ("id", "mode", "setpoint_kw", "source", "reason")), strict=True)
-    shown = ((name, mode, power, source, why) for name, mode, power, source, why in rows if why != "empty")
+    rows = zip(*(table[name] for name in ("id", "mode", "setpoint_kw", "reason")), strict=True)
+    shown = ((*row, OPERATORS[DecisionReason[why.upper()]]) for *row, why in rows if why != "empty")
     return [
-        f"    {name:24} {mode:8} {'' if power != power else f'{power:8.2f} kW':11}  {source:14} {why}"
-        for name, mode, power, source, why in shown
+        f"    {name:24} {mode:8} {'' if power != power else f'{power:8.2f} kW':11}  {why}"
+        for name, mode, power, why in shown
     ]
 
 

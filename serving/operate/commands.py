@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from importlib.resources import files
 from typing import Annotated
 
@@ -14,7 +15,10 @@ TEMPLATES = {
     "container": "Containerfile",
     "alerts": "alerts.yml",
     "runbook": "runbook.md",
+    "state": "state.json",
 }
+NOW = "NOW"
+"""Stands in a template for the time at which it is printed."""
 
 
 def runbook(
@@ -28,8 +32,11 @@ def runbook(
 def template(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEMPLATES)}.", show_default=False)],
 ) -> None:
-    """Print a systemd unit of the service or its loop, a container file, alert rules for Prometheus, or the runbook."""
-    typer.echo(read(name), nl=False)
+    """Print a systemd unit of the service or its loop, a container file, alert rules for Prometheus, the runbook, or a
+    site's state as `ebbflow dispatch --port files:FOLDER` reads it, true at this moment.
+    """
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    typer.echo(read(name).replace(NOW, now), nl=False)
 
 
 def read(name: str) -> str:

@@ -33,10 +33,20 @@ function areaPath(series, x, y) {
     .join("");
 }
 
-// layers: [{name, kind, title, area, series: [{from, to, value, base}]}], times in Unix seconds.
-export function chart(target, layers, { label, now = null, clock, unit, digits = 0, zero = true }) {
-  const all = layers.flatMap((layer) => layer.series);
-  const values = all.flatMap(({ value, base }) => [value, base]).filter((value) => Number.isFinite(value));
+const valuesOf = (layers) =>
+  layers.flatMap(({ series }) => series).flatMap(({ value, base }) => [value, base]).filter((value) => Number.isFinite(value));
+
+// A spare layer is left out where it would take more than half of the height, and is told in the legend alone.
+function isFar(layer, others) {
+  const own = valuesOf([layer]), low = Math.min(0, ...others), high = Math.max(0, ...others);
+  return layer.spare && own.length > 0 && (Math.min(...own) < low - (high - low) || Math.max(...own) > high + (high - low));
+}
+
+// layers: [{name, kind, title, area, spare, series: [{from, to, value, base}]}], times in Unix seconds.
+export function chart(target, told, { label, now = null, clock, unit, digits = 0, zero = true }) {
+  const near = valuesOf(told.filter((layer) => !layer.spare));
+  const far = told.filter((layer) => isFar(layer, near)), layers = told.filter((layer) => !far.includes(layer));
+  const all = layers.flatMap((layer) => layer.series), values = valuesOf(layers);
   if (!values.length) return target.replaceChildren(element("p", {}, "nothing is known yet"));
   const begin = Math.min(...all.map(({ from }) => from)), end = Math.max(...all.map(({ to }) => to));
   let low = Math.min(...values, ...(zero ? [0] : [])), high = Math.max(...values, ...(zero ? [0] : []));
@@ -66,12 +76,17 @@ export function chart(target, layers, { label, now = null, clock, unit, digits =
   if (now !== null && now > begin && now < end) svg.append(drawn("line", { class: "now", x1: x(now), x2: x(now), y1: TOP, y2: HIGH - BOTTOM }));
   const legend = element("div", { class: "legend" });
   for (const layer of layers.filter((one) => one.name)) legend.append(element("span", {}, element("i", { class: layer.kind }), layer.name));
+  for (const layer of far) {
+    const least = Math.min(...valuesOf([layer]).map(Math.abs));
+    legend.append(element("span", {}, `${layer.name} off the scale, ${least.toFixed(digits)} at its least`));
+  }
   legend.append(element("span", {}, unit));
   target.replaceChildren(svg, legend);
 }
 
 export function bars(target, counts, total) {
   const rows = Object.entries(counts).sort((a, b) => b[1] - a[1]);
+  if (!rows.length) return target.replaceChildren(element("p", {}, "no car is plugged in"));
   target.replaceChildren(...rows.flatMap(([name, count]) => [
     element("span", {}, name.replaceAll("_", " ")),
     element("progress", { value: count, max: Math.max(total, 1), "aria-label": name }),

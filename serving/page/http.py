@@ -7,7 +7,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from ..http.access import needs
 from ..http.cycles import TheService
@@ -18,7 +18,8 @@ from ..people.desk import Desk, NothingKnown, TooLarge
 from ..people.http import TheDesk, told
 from ..service import Service
 from . import describe
-from .status import ahead_of, attention_of, cycle_lines, now_of, prices_of
+from .past import Past
+from .status import ahead_of, attention_of, now_of, prices_of
 
 router = APIRouter(tags=["page"])
 
@@ -46,6 +47,18 @@ HEADERS = {
 }
 
 
+def the_past(request: Request) -> Past:
+    """Past cycles of the app's service, kept from look to look."""
+    state = request.app.state
+    if getattr(state, "past", None) is None:
+        state.past = Past(state.service.ledger)
+    past: Past = state.past
+    return past
+
+
+ThePast = Annotated[Past, Depends(the_past)]
+
+
 @router.get("/", include_in_schema=False)
 async def page() -> Response:
     """The status page; it asks for a token where one is needed."""
@@ -61,12 +74,14 @@ async def part(name: str) -> Response:
 
 
 @router.get("/v1/status", responses=describe.STATUS)
-def status(service: TheService, desk: TheDesk, _: Annotated[str, needs(Scope.READ)], fleet: Fleet) -> Response:
+def status(
+    service: TheService, desk: TheDesk, past: ThePast, _: Annotated[str, needs(Scope.READ)], fleet: Fleet
+) -> Response:
     """What the status page shows: the last cycle, those before it, the day ahead, prices, orders, breaker."""
-    return told(status_of(service, desk, fleet))
+    return told(status_of(service, desk, past, fleet))
 
 
-def status_of(service: Service, desk: Desk, fleet: str) -> dict[str, Any]:
+def status_of(service: Service, desk: Desk, past: Past, fleet: str) -> dict[str, Any]:
     """The document of the page.
 
     Raises:
@@ -83,11 +98,7 @@ def status_of(service: Service, desk: Desk, fleet: str) -> dict[str, Any]:
         made = {"ahead": ahead_of(plan), "attention": attention_of(plan, cycle.answer)}
     except TooLarge as error:
         made["note"] = str(error)
-    many = cycle.request.n_ports > MANY_PORTS
-    rows = service.ledger.cycles(
-        fleet, limit=CYCLES_OF_MANY if many else CYCLES, columns=("request", "answer", "memory_after")
-    )
-    past, breaker = _past(rows)
+    limit = CYCLES_OF_MANY if cycle.request.n_ports > MANY_PORTS else CYCLES
     return {
         "fleet": fleet,
         "version": version("ebbflow"),
@@ -96,24 +107,18 @@ def status_of(service: Service, desk: Desk, fleet: str) -> dict[str, Any]:
         "shadow": service.shadow_card or None,
         "now": now_of(cycle.request, cycle.answer),
         "prices": prices_of(cycle.request),
-        "breaker": breaker,
+        "breaker": _breaker(service, fleet),
         "orders": [{**order._asdict(), "ports": len(order.ports)} for order in service.orders(fleet)],
-        "cycles": past,
+        "cycles": past.lines(fleet, limit),
         **made,
     }
 
 
-def _past(rows: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The cycles, the latest first, and the breaker after the latest."""
-    breaker: dict[str, Any] = {}
-
-    def documents() -> Any:
-        for row in rows:
-            if not breaker:
-                breaker.update(unpacked(row["memory_after"])["breaker"])
-            yield unpacked(row["request"]), unpacked(row["answer"])
-
-    return cycle_lines(documents()), breaker
+def _breaker(service: Service, fleet: str) -> dict[str, Any]:
+    """The policy's breaker after the last cycle."""
+    row = next(service.ledger.cycles(fleet, limit=1, columns=("memory_after",)))
+    breaker: dict[str, Any] = unpacked(row["memory_after"])["breaker"]
+    return breaker
 
 
 @cache

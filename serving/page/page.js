@@ -20,16 +20,28 @@ async function get(path, query = {}) {
 }
 
 async function refresh() {
-  clearTimeout(timer);
   try {
     await listFleets();
-    if (at("fleet").value) draw(await get("/v1/status", { fleet: at("fleet").value }));
-    else showAge("no cycle yet: the service waits for its first request", false);
+    const fleet = at("fleet").value;
+    if (!fleet) showAge("no cycle yet: the service waits for its first request", false);
+    else await show(fleet);
     at("door").hidden = true;
   } catch (error) {
     failed(error);
   }
+  clearTimeout(timer);
   if (at("door").hidden) timer = setTimeout(refresh, EVERY_MS);
+}
+
+// What is drawn is always of the fleet whose name stands above it.
+async function show(fleet) {
+  if (told?.fleet !== fleet) {
+    at("all").hidden = true;
+    showState("asking", "");
+    showAge(`asking the service for ${fleet} …`, false);
+  }
+  const document = await get("/v1/status", { fleet });
+  if (document.fleet === at("fleet").value) draw(document);
 }
 
 function failed(error) {
@@ -55,14 +67,18 @@ function showAge(text, stale) {
   at("age").className = stale ? "stale" : "";
 }
 
+function showState(text, kind) {
+  at("state").textContent = text;
+  at("state").className = `badge ${kind}`;
+}
+
 function draw(document) {
   told = document;
   at("all").hidden = false;
   const { now, clock_s, service, ahead } = told;
   const clock = fleetClock(now.start), age = clock_s - now.decided_at_s;
   const late = age > 2 * now.interval_s;
-  at("state").textContent = plain(now.state).toUpperCase();
-  at("state").className = `badge ${now.state}`;
+  showState(plain(now.state).toUpperCase(), now.state);
   at("policy").textContent = now.model ? `policy ${now.model.name} ${now.model.version}` : "rules";
   at("policy").title = now.model ? now.model.sha256 : "no policy";
   showAge(`cycle of ${clock(unix(now.start))}, decided ${span(age)} ago${late ? ": leases have ended" : ""}`, late);
@@ -73,7 +89,7 @@ function draw(document) {
   drawPower(clock, ahead);
   drawPrices(clock);
   bars(at("sources"), now.totals.by_source, now.plugged);
-  bars(at("reasons"), now.totals.by_reason, now.plugged);
+  fill(at("reasons"), ...now.reasons.flatMap(({ cars, why }) => [element("dt", {}, number(cars, 0)), element("dd", {}, why)]));
   drawOldest();
   drawStanding(clock);
   drawCycles(clock);
@@ -121,8 +137,8 @@ function drawPower(clock, ahead) {
     { name: "without cars", kind: "other", area: true, series: pick("without_cars_kw") },
     { name: "with cars", kind: "cars", series: all.map((one) => ({ ...one, value: one.cars_kw + one.without_cars_kw })) },
     { kind: "cars", area: true, title: "cars", series: all.map((one) => ({ ...one, base: one.without_cars_kw, value: one.cars_kw + one.without_cars_kw })) },
-    { name: "limits", kind: "limit", title: "import limit", series: pick("import_limit_kw") },
-    { kind: "limit", title: "export limit", series: pick("export_limit_kw", -1) },
+    { name: "import limit", kind: "limit", series: pick("import_limit_kw") },
+    { name: "export limit", kind: "limit", spare: true, series: pick("export_limit_kw", -1) },
   ], { label: "Power against limits", now: begin, clock, unit: "kW" });
 }
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..messages.answer import DispatchAnswer
 from ..messages.request import DispatchRequest
+from ..messages.vocabulary import DecisionReason
 from ..people.drivers import driver_lines
 from ..people.plan import Plan
 from ..people.prices import price_view
+from ..people.words import OPERATORS
 
 Array = Any
 Document = dict[str, Any]
@@ -71,9 +73,16 @@ def now_of(request: DispatchRequest, answer: DispatchAnswer) -> Document:
         "plugged": int(here.sum()),
         "problems": list(answer.problems),
         "totals": answer.totals._asdict(),
+        "reasons": _reasons(answer),
         "oldest": {name: _oldest(request, name, here) for name in AGES},
         "ids": p.id[here][:200].tolist(),
     }
+
+
+def _reasons(answer: DispatchAnswer) -> list[Document]:
+    """How many cars got their set-point for which reason, in words, the commonest first."""
+    counts = sorted(answer.totals.by_reason.items(), key=lambda item: -item[1])
+    return [{"cars": cars, "why": OPERATORS[DecisionReason[name.upper()]]} for name, cars in counts]
 
 
 def _oldest(request: DispatchRequest, name: str, here: Array) -> Document:
@@ -140,11 +149,6 @@ def attention_of(plan: Plan, answer: DispatchAnswer) -> list[Document]:
     lines = [line for line in driver_lines(plan, answer) if line.cause not in FINE]
     lines.sort(key=lambda line: -line.missing_kwh)
     return [{"port": one.port, "car": one.car, "sentence": one.sentence} for one in lines[:ATTENTION]]
-
-
-def cycle_lines(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> list[Document]:
-    """`cycle_line` of each pair of request and answer."""
-    return [cycle_line(request, answer) for request, answer in rows]
 
 
 def _number(value: float) -> float | None:

@@ -88,7 +88,7 @@ def expected_of(plan: Plan, answer: DispatchAnswer) -> Expected:
         asked_kwh=asked_kwh,
         missing_kwh=np.maximum(missing_kwh, 0.0),
         alone_kwh=np.maximum(alone_kwh, 0.0),
-        cause=_cause(plan, answer, missing_kwh, alone_kwh, limited, capacity),
+        cause=_cause(plan, answer, missing_kwh, alone_kwh, limited, ~known & _fits_untapered(plan, asked_kwh)),
     )
 
 
@@ -100,16 +100,25 @@ def _at_full_power(plan: Plan, soc: Array, stop: Array) -> Array:
     return np.where(p.max_charge_kw[0] > 0.0, np.maximum(end, soc), soc)
 
 
+def _fits_untapered(plan: Plan, asked_kwh: Array) -> Array:
+    """Whether full power to the end of the stay gives what was asked, if the battery does not taper (N,)."""
+    p, hours = filled(plan.cars), plan.steps_left * plan.request.interval_s / 3600
+    battery_kw = np.minimum(p.charge_efficiency * p.max_charge_kw - p.fixed_loss_kw, p.battery_accept_kw)[0]
+    return asked_kwh <= np.maximum(battery_kw, 0.0) * hours + MET_KWH
+
+
 def _cause(
-    plan: Plan, answer: DispatchAnswer, missing_kwh: Array, alone_kwh: Array, limited: Array, capacity: Array
+    plan: Plan, answer: DispatchAnswer, missing_kwh: Array, alone_kwh: Array, limited: Array, untold: Array
 ) -> Array:
-    d, most = answer.decisions, np.maximum(MET_SOC * capacity, MET_KWH)
+    """A `Cause` each; `untold`: the SoC is not known, and only the taper that is reckoned with takes too long."""
+    d, most = answer.decisions, np.maximum(MET_SOC * plan.cars.capacity_kwh[0], MET_KWH)
     later = plan.steps_left >= plan.n_steps
     cases = [
         (missing_kwh <= most, Cause.NONE),
         (d.mode == Mode.RELEASE, Cause.RELEASED),
         (limited, Cause.CHARGE_LIMIT),
         (later, Cause.LATER),
+        ((alone_kwh > most) & untold, Cause.TAPER),
         (alone_kwh > most, Cause.TIME),
         (d.reason == DecisionReason.DRIVER_OPT_OUT, Cause.DRIVER),
         (d.source == DecisionSource.OPERATOR, Cause.OPERATOR),
@@ -187,7 +196,8 @@ def _outlook(plan: Plan, expected: Expected, at: int) -> str:
     got, asked = _amounts(plan, expected, at)
     if cause is Cause.NONE:
         return f"{got} is expected {when}, as asked" if got == asked else f"{got} is expected {when}, {asked} was asked"
-    return f"{got} of the {asked} asked is expected {when}: {cause.value}"
+    least = "at least " if cause is Cause.TAPER else ""
+    return f"{least}{got} of the {asked} asked is expected {when}: {cause.value}"
 
 
 def _amounts(plan: Plan, expected: Expected, at: int) -> tuple[str, str]:

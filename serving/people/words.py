@@ -12,6 +12,7 @@ class Cause(Enum):
 
     NONE = ""
     TIME = "even at full power there is time for no more"
+    TAPER = "its state of charge is not known, and a battery that is nearly full takes less"
     CHARGE_LIMIT = "the charge limit that was set is lower"
     DRIVER = "the driver asked for no control"
     OPERATOR = "the operator has stopped it"
@@ -55,7 +56,7 @@ BECAUSE = {
 
 OPERATORS = {
     Why.AS_ASKED: "the policy's own wish, unchanged",
-    Why.RULE: "the rules decide for the whole service: no policy, breaker open, an order, or no ledger",
+    Why.RULE: "by the rules: no policy, its breaker open, an order, or no ledger",
     Why.EMPTY: "no car",
     Why.DEPARTURE: "raised by the projection: the latest start has come, alone or under a shared limit",
     Why.MINIMUM_SOC: "raised by the projection: below the minimum SoC a car charges at once",

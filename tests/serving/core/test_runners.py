@@ -169,6 +169,7 @@ def test_readings_outside_the_trained_ranges_leave_their_car_to_the_rules(tmp_pa
     assert made.answer.decisions.reason[1] == DecisionReason.UNUSUAL
     assert made.record.unusual is not None
     assert made.record.unusual.tolist() == [False, True, False]
+    assert made.answer.problems == ("outside the trained ranges: soc (1 of 3 cars)",)
 
 
 def test_a_fleet_outside_the_trained_ranges_is_left_to_the_rules_as_a_whole(tmp_path: Path) -> None:
@@ -176,3 +177,4 @@ def test_a_fleet_outside_the_trained_ranges_is_left_to_the_rules_as_a_whole(tmp_
     made = Service(runner=runner).cycle()
     assert made.answer.totals.by_source == {"rules": 3}
     assert "100% of the cars lie outside the trained ranges" in made.answer.problems[0]
+    assert made.answer.problems[1] == "outside the trained ranges: step_h"

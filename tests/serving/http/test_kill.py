@@ -73,7 +73,7 @@ def _ask(client: httpx.Client, body: bytes, until: float) -> bytes:
 def test_no_acknowledged_cycle_is_lost_or_doubled(tmp_path: Path, kills: int) -> None:
     path = tmp_path / "ledger.db"
     nursery, acknowledged, step = Nursery(path, kills, seed=kills), {}, 0
-    until = time.monotonic() + 30.0 + 2.0 * kills
+    until = time.monotonic() + 180.0 + 2.0 * kills  # a busy machine is no lost cycle
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{nursery.port}", timeout=5.0, trust_env=False) as client:
             while nursery.thread.is_alive() or step < 2 * kills:

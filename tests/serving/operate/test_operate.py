@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -102,7 +103,8 @@ def test_the_commands_print_and_refuse(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.startswith("# Runbook")
     for name, file in TEMPLATES.items():
         assert main(["template", name]) == 0
-        assert capsys.readouterr().out == read(name), file
+        told = capsys.readouterr().out
+        assert told == read(name) or name == "state", file
     assert main(["runbook", "EbbflowDwn"]) == 2
     assert "did you mean 'EbbflowDown'" in " ".join(capsys.readouterr().err.split())
     assert main(["template", "helm"]) == 2
@@ -110,3 +112,12 @@ def test_the_commands_print_and_refuse(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_the_last_section_of_alerts_ends_before_the_chapters() -> None:
     assert "Rolling out" not in section(read("runbook"), ALERTS[-1])
+
+
+def test_the_state_that_is_printed_is_decided_by_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["template", "state"]) == 0
+    (tmp_path / "state.json").write_text(capsys.readouterr().out)
+    assert main(["dispatch", "--port", f"files:{tmp_path}", "--zone", "America/Los_Angeles", "--cycles", "1"]) == 0
+    told = json.loads((tmp_path / "setpoints.json").read_text())["setpoints"]
+    assert told["id"] == ["p1", "p2", "p3"]
+    assert "sent 3 (3 new)" in capsys.readouterr().out

@@ -36,6 +36,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; on D
 
 STEPS = 44
 
+sync_api.expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
+
 
 class Served(Service):
     now_s = 0.0
@@ -200,3 +202,23 @@ def test_the_page_fits_a_telephone_and_the_dark(browser: Any, served: Any) -> No
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 29)"
     context.close()
+
+
+def test_no_fleet_is_shown_under_the_name_of_another(page: Any, served: Any, tmp_path: Path) -> None:
+    """While the service takes its time for the second fleet, nothing of the first one stays on the page."""
+    made = make_service(tmp_path / "l.db")
+    for name, there in (("first", [True] * 3), ("second", [True, True, False])):
+        sent = parse_request({**document(ports__plugged=there), "fleet": name})
+        made.now_s = sent.start_s + 1.0
+        made.dispatch(sent)
+    waiting: list[Any] = []
+    page.route("**/v1/status?fleet=second", lambda route: waiting.append(route))
+    page.goto(served(made))
+    sync_api.expect(page.locator("#tiles .tile").first).to_contain_text("3 of 3")
+    page.select_option("#fleet", "second")
+    sync_api.expect(page.locator("#age")).to_contain_text("asking the service for second")
+    assert not page.locator("#all").is_visible()
+    page.wait_for_timeout(200)
+    waiting.pop(0).continue_()
+    sync_api.expect(page.locator("#tiles .tile").first).to_contain_text("2 of 3")
+    made.close()

@@ -16,6 +16,7 @@ from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.messages import request_document
 from ebbflow.serving.messages.canonical import canonical_json, read_json
 from ebbflow.serving.page.http import KINDS
+from ebbflow.serving.page.past import Past
 from ebbflow.serving.page.status import cycle_line, now_of
 from ebbflow.serving.service import Service
 
@@ -108,3 +109,20 @@ def test_the_page_needs_nothing_from_elsewhere(service: Served) -> None:
     assert client.get("/page/http.py").status_code == 404
     assert client.get("/page/..%2fhttp.py").status_code == 404
     assert client.get("/v1/status", params={"fleet": "nobody"}).status_code == 404
+
+
+def test_past_cycles_are_read_once(service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    past = Past(service.ledger)
+    service.cycle(0)
+    service.cycle(1)
+    first = past.lines("f", 10)
+    assert [line["start"][11:16] for line in first] == ["19:15", "19:00"]
+    read: list[object] = []
+    of_one = Ledger.cycle
+    monkeypatch.setattr(Ledger, "cycle", lambda self, **where: read.append(where) or of_one(self, **where))
+    assert past.lines("f", 10) == first
+    assert read == []
+    service.cycle(2)
+    read.clear()
+    assert past.lines("f", 2)[1:] == first[:1]
+    assert len(read) == 1

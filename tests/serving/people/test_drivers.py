@@ -94,6 +94,9 @@ def test_a_car_whose_soc_nobody_knows_is_told_in_energy() -> None:
     assert (told.soc, told.soc_expected, told.target_soc) == (None, None, None)
     late = first(ports__soc=None, ports__need_kwh=12.5, ports__departs_in_s=3600.0)
     assert "7.5 kWh of the 12.5 kWh asked is expected at 13:00: even at full power" in late.sentence
+    # An hour at full power gives 9.8 kWh, unless the battery is nearly full, which nobody knows.
+    maybe = first(ports__soc=None, ports__need_kwh=9.5, ports__departs_in_s=3600.0)
+    assert "at least 5.8 kWh of the 9.5 kWh asked is expected at 13:00: its state of charge" in maybe.sentence
 
 
 def test_a_released_car_gets_no_promise() -> None:
