@@ -56,7 +56,7 @@ def _by_sorting(lib: Library, group: Any, key: Any, share: Any, draw: Any, room:
     """
     o, rows = lib.ops, group.twice
     height, slope = lib.join([key, key - share], 1), lib.join([draw, -draw], 1)
-    order = lib.argsort(-height)
+    order = lib.argsort(-height, stable=False)  # what lies level is level in either order
     order = lib.take(order, lib.argsort(rows.index[order]))
     height, slope = lib.take(height, order), lib.take(slope, order).cumsum(1)
     rise = slope[:, :-1] * (height[:, :-1] - height[:, 1:]) * rows.goes_on

@@ -58,11 +58,15 @@ class Library:
         np.put_along_axis(groups := groups.copy(), index, self.take(groups, index) - less[:, None], 1)
         return groups
 
-    def argsort(self, values: Any) -> Any:
-        """Stable order of each row."""
+    def argsort(self, values: Any, stable: bool = True) -> Any:
+        """Order of each row; of NumPy's whole numbers those of 16 bits are counted, not compared."""
         if self.torch is not None:
-            return self.torch.argsort(values, dim=1, stable=True)
-        return np.argsort(values, axis=1, kind="stable")
+            return self.torch.argsort(values, dim=1, stable=stable)
+        return np.argsort(values, axis=1, kind="stable" if stable else None)
+
+    def short(self, values: Any, most: int) -> Any:
+        """Whole numbers below `most` in as few bits as sorting them needs."""
+        return values.astype(np.uint16) if self.torch is None and most < 1 << 16 else values
 
     def join(self, parts: list[Any], axis: int) -> Any:
         """Arrays one after the other."""
@@ -137,7 +141,7 @@ class Group:
         group = lib.group(rows, self._count)
         members = lib.whole(group.total(lib.doubles(rows[None]) * 0 + 1))[0]
         first = lib.ops.minimum(members.cumsum(0) - members, len(rows) - 1)  # a group may be empty
-        return Twice(index, group, rows[1:] == rows[:-1], first, first + members - 1)
+        return Twice(lib.short(index, self._count), group, rows[1:] == rows[:-1], first, first + members - 1)
 
 
 class NumpyGroup(Group):
