@@ -52,7 +52,7 @@ class RulePlayer:
                 action = by_rule(ports, context, mask.float(), self._site, rule, capped=self._capped).numpy()
             projected = self._project.project(snapshot, requested_power(snapshot, action, "numba"))
             simulator.step(projected.applied_kw)
-        return np.asarray(simulator.state.accounts, float).sum(axis=1)
+        return np.asarray(np.asarray(simulator.state.accounts, float).sum(axis=1))
 
 
 def pays_peak(bank: Bank) -> bool:

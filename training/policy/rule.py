@@ -115,7 +115,7 @@ def _shifts(context: Tensor, numbers: Tensor) -> dict[str, Tensor]:
         context[:, [clock, clock + 1, _START["plugged"], _START["fleet_need"]]],
         context[:, headroom : headroom + HEADROOM_POINTS].mean(1, keepdim=True),
     ], 1)  # fmt: skip
-    weights = numbers[..., len(CAR) : CAR_NUMBERS].unflatten(-1, (len(SHIFTED), len(AROUND)))
+    weights = numbers[..., len(CAR) : CAR_NUMBERS].unflatten(-1, (len(SHIFTED), len(AROUND)))  # type: ignore[no-untyped-call]
     moved = (figures[:, None] * weights).sum(-1)
     return {name: moved[:, i, None] for i, name in enumerate(SHIFTED)}
 
@@ -142,7 +142,6 @@ def caps(levels: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
     """
     common = context[:, None, _SITE_CONTEXT].expand(-1, levels.shape[1], -1)
     figures = torch.cat([torch.ones_like(levels[..., :1]), levels[..., : LEVELS - 1], common], -1)
-    weights = numbers[..., CAR_NUMBERS:].unflatten(-1, (CAPS, len(SITE)))
-    if weights.dim() == 2:
-        return figures @ weights.T
-    return figures @ weights.transpose(-1, -2)
+    weights: Tensor = numbers[..., CAR_NUMBERS:].unflatten(-1, (CAPS, len(SITE)))  # type: ignore[no-untyped-call]
+    told: Tensor = figures @ weights.transpose(-1, -2)
+    return told

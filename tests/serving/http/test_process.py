@@ -32,8 +32,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
 
 
+def libraries_cpu_s() -> float:
+    """CPU time of loading what any such service loads: how fast this machine is."""
+    before = os.times()
+    subprocess.run([sys.executable, "-c", "import fastapi, numpy, pydantic, sqlalchemy, uvicorn"], check=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
 def test_it_starts_quickly_without_a_model_and_stays_small(server: Server) -> None:
-    assert server.cpu_s() < 2.0, "CPU time until it was ready"
+    # 2 s where those libraries take 1 s, as on a usual machine.
+    assert server.cpu_s() < 2.0 * max(1.0, libraries_cpu_s()), "CPU time until it was ready"
     assert server.memory_mib() < 150.0
     told = httpx.get(f"{server.url}/readyz", trust_env=False)
     assert (told.status_code, told.json()["state"]) == (200, "degraded")

@@ -136,6 +136,8 @@ def test_a_pool_gives_the_same_labels(bank: Bank) -> None:
 def test_imitation_comes_nearer_to_the_teacher_and_saves_dollars() -> None:
     bank = days("home-california", ports=5, count=8)
     trainer = ImitationTrainer([bank], ImitationSettings(rounds=5, worlds=8, fits_per_round=15, batch=32))
+    with torch.no_grad():
+        trainer.network.shortcut.zero_()  # without the rule that it begins as, there is much to learn
     before = sum(day.net_cost_usd for day in run_days(bank, TorchPolicy(trainer.network)).ledgers)
     made = list(trainer.train())
     after = sum(day.net_cost_usd for day in run_days(bank, TorchPolicy(trainer.network)).ledgers)
