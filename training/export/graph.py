@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...agents.bundle.graph import INPUTS, OUTPUTS
-from ..policy.network import SetNetwork
+from ..policy.network import SetNetwork, by_rule
 from ..policy.pools import Groups
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class GraphInputs(nn.Module):
 
     def __init__(self, network: SetNetwork) -> None:
         super().__init__()
-        self.network = network
+        self.network, self._is_rule = network, network.is_rule()
 
     def forward(
         self, ports: Tensor, context: Tensor, mask: Tensor, port_site: Tensor, site_feeder: Tensor, feeders: Tensor
@@ -42,6 +42,8 @@ class GraphInputs(nn.Module):
         """The action (B, N); of `feeders` (F,) the length alone counts."""
         site = Groups(port_site, site_feeder.shape[0])
         feeder = Groups(site_feeder.index_select(0, port_site), feeders.shape[0])
+        if self._is_rule:
+            return by_rule(ports, context, mask, site, self.network.rule)
         # onnxruntime's tanh goes past 1 by a rounding.
         return torch.clamp(self.network(ports, context, mask, site, feeder), -1.0, 1.0)
 

@@ -54,6 +54,11 @@ class SetNetwork(nn.Module):
         # Fresh, the network is a rule; the layers learn where to leave it.
         self.rule, self.shortcut = nn.Parameter(fresh_numbers()), nn.Parameter(torch.tensor(1.0))
 
+    def is_rule(self) -> bool:
+        """Whether its layers answer nothing yet, so that `by_rule` says the same at a fraction of the cost."""
+        silent = [parameter for layers in (self.head, self.level) for parameter in layers[-1].parameters()]
+        return float(self.shortcut.detach()) == 1.0 and not any(bool(parameter.any()) for parameter in silent)
+
     def forward(self, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, feeder: Groups) -> Tensor:
         """Answer per port.
 

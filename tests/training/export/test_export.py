@@ -31,6 +31,8 @@ def network(seed: int = 0, spread: float = 1.0) -> SetNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = SetNetwork(SetNetworkSizes(8, 8, 8))
+        for layers in (made.head, made.level):  # which begin by answering nothing
+            torch.nn.init.normal_(layers[-1].weight, std=0.1)
     with torch.no_grad():
         for weights in made.parameters():
             weights.mul_(spread)
@@ -64,6 +66,15 @@ def test_the_observations_reach_every_bound() -> None:
         low, high = bounds(fields)
         np.testing.assert_array_equal(np.min([row.min(0) for row in rows], 0), np.minimum(low, 0).astype(np.float32))
         np.testing.assert_array_equal(np.max([row.max(0) for row in rows], 0), np.array(high, np.float32))
+
+
+def test_a_network_whose_layers_answer_nothing_is_exported_as_its_rule(graph: bytes) -> None:
+    fresh = SetNetwork(SetNetworkSizes(8, 8, 8))
+    rule = network_to_onnx(fresh)
+    parity = prove_parity(fresh, rule, adversarial(np.random.default_rng(1)))
+    assert max(parity.worst.values()) < 1e-5
+    assert b"Sigmoid" in graph
+    assert b"Sigmoid" not in rule
 
 
 @pytest.mark.parametrize("changed", ["head.2.bias", "level.2.weight", "shortcut"])
