@@ -21,7 +21,7 @@ define install
   || { tail -n 30 $(VENV)/install.log; echo "pip failed; its whole output: $(VENV)/install.log"; exit 1; }
 endef
 
-.PHONY: help demo test test-slow test-postgres check fix bench wheel clean
+.PHONY: help demo test test-slow test-studies test-postgres check fix bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: $(VENV)/.dev ## the fast tests
 
 test-slow: $(VENV)/.dev ## the studies, and the wheel in a clean environment
 	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-studies: $(VENV)/.dev ## the long ones: a million fuzzed decisions, 200 kills, 70 days through HTTP, a soak; an hour
+	@$(BIN)/python -m pytest -m study -o timeout=5400 $(PYTEST_ARGS)
 
 test-postgres: $(VENV)/.dev ## the ledger's tests on a throw-away PostgreSQL server; skipped where there is none
 	@.ci/with-postgres $(BIN)/python -m pytest tests/serving/ledger $(PYTEST_ARGS)

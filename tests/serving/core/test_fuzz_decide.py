@@ -1,4 +1,4 @@
-"""Fuzzed snapshots by the batch through `decide`, with terms and economy: 20,000 by default, 1,000,000 slowly."""
+"""Fuzzed snapshots by the batch through `decide`, with terms and economy: 20,000 by default, 1,000,000 as a study."""
 
 from __future__ import annotations
 
@@ -136,6 +136,6 @@ def test_twenty_thousand_fuzzed_snapshots_are_decided_safely() -> None:
     assert fuzz(20_000, seed=1) > 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_million_fuzzed_snapshots_are_decided_safely() -> None:
     assert fuzz(1_000_000, seed=2) > 500_000

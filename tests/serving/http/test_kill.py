@@ -69,7 +69,7 @@ def _ask(client: httpx.Client, body: bytes, until: float) -> bytes:
     raise TimeoutError("no server acknowledged the cycle")
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=pytest.mark.study)])
 def test_no_acknowledged_cycle_is_lost_or_doubled(tmp_path: Path, kills: int) -> None:
     path = tmp_path / "ledger.db"
     nursery, acknowledged, step = Nursery(path, kills, seed=kills), {}, 0

@@ -25,7 +25,7 @@ from ebbflow.serving.messages import canonical_json, request_document, request_o
 
 from ...agents.bundle.graphs import manifest, model  # noqa: TID252
 
-SLOW = pytest.mark.slow
+STUDY = pytest.mark.study
 
 
 def play(client: httpx.Client, day: Scenario, fleet: str, policy: BundlePolicy, projector: Projector) -> float:
@@ -52,8 +52,8 @@ def play(client: httpx.Client, day: Scenario, fleet: str, policy: BundlePolicy, 
     ("scenario", "days"),
     [
         ("home-california", 1),
-        pytest.param("home-california", 20, marks=SLOW),
-        pytest.param("depot-workplace", 50, marks=SLOW),
+        pytest.param("home-california", 20, marks=STUDY),
+        pytest.param("depot-workplace", 50, marks=STUDY),
     ],
 )
 def test_days_through_http_cost_what_evaluate_says(tmp_path: Path, scenario: str, days: int) -> None:

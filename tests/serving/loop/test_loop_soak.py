@@ -64,7 +64,7 @@ def test_two_days(seed: int) -> None:
     check(small_day(), seed)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize("seed", range(24))
 def test_many_days(seed: int) -> None:
     check(small_day(day=200 + seed), 100 + seed)
