@@ -65,10 +65,12 @@ class PathwiseTrainer:
         if not banks:
             raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
         s = self.settings = settings or PathwiseSettings()
-        if network is None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(s.seed)
-                network = SetNetwork()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(s.seed)
+            network = network or SetNetwork()
+            if network.is_rule():
+                torch.manual_seed(s.seed)  # the same, whoever made the network
+                network.wake()
         self.network = network.to(device)
         self._rollouts = [
             Rollout(bank, s.worlds, reserve=kept_back, device=device)

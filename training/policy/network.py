@@ -7,6 +7,7 @@ network runs on any number of ports; permuting the cars permutes the answers. Sc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ from .margins import MARGINS, margins
 from .meter import meter_export
 from .pools import Groups
 from .rule import caps, fresh_numbers, wishes
+
+FIRST_OUTPUT = 0.05
+"""How far from nothing layers answer that are woken, about."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ class SetNetwork(nn.Module):
         """Whether its layers answer nothing yet, so that `by_rule` says the same at a fraction of the cost."""
         silent = [parameter for layers in (self.head, self.level) for parameter in layers[-1].parameters()]
         return float(self.shortcut.detach()) == 1.0 and not any(bool(parameter.any()) for parameter in silent)
+
+    def wake(self) -> None:
+        """Let silent layers answer a little: exactly at a pause the dollars have a kink, and no slope leads away."""
+        for layers in (self.head, self.level):
+            nn.init.normal_(layers[-1].weight, std=FIRST_OUTPUT / math.sqrt(self.sizes.head))
 
     def forward(self, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, feeder: Groups) -> Tensor:
         """Answer per port.

@@ -59,7 +59,7 @@ def test_every_weight_is_moved(bank: Bank) -> None:
     list(trainer.train())
     for name, weight in trainer.network.named_parameters():
         assert bool(torch.isfinite(weight).all())
-        assert "level" in name or not torch.equal(weight, before[name]), name
+        assert "level" in name or name == "rule" or not torch.equal(weight, before[name]), name
 
 
 def test_a_seed_repeats_to_the_last_bit(bank: Bank) -> None:
