@@ -65,12 +65,10 @@ class PathwiseTrainer:
         if not banks:
             raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
         s = self.settings = settings or PathwiseSettings()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(s.seed)
-            network = network or SetNetwork()
-            if network.is_rule():
-                torch.manual_seed(s.seed)  # the same, whoever made the network
-                network.wake()
+        if network is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(s.seed)
+                network = SetNetwork()
         self.network = network.to(device)
         self._rollouts = [
             Rollout(bank, s.worlds, reserve=kept_back, device=device)
@@ -93,6 +91,10 @@ class PathwiseTrainer:
             FloatingPointError: dollars or gradient are no finite number; the weights are as before.
         """
         began, s = time.process_time(), self.settings
+        if self.done == 0 and self.network.is_silent():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(s.seed)
+                self.network.wake()
         fleet = int(self._days.integers(len(self._rollouts)))
         rollout = self._rollouts[fleet]
         days = self._days.integers(rollout.bank.n_days, size=s.worlds)

@@ -59,14 +59,18 @@ class SetNetwork(nn.Module):
         self.rule, self.shortcut = nn.Parameter(fresh_numbers()), nn.Parameter(torch.tensor(1.0))
 
     def is_rule(self) -> bool:
-        """Whether its layers answer nothing yet, so that `by_rule` says the same at a fraction of the cost."""
-        silent = [parameter for layers in (self.head, self.level) for parameter in layers[-1].parameters()]
-        return float(self.shortcut.detach()) == 1.0 and not any(bool(parameter.any()) for parameter in silent)
+        """Whether `by_rule` says the same at a fraction of the cost."""
+        return self.is_silent() and float(self.shortcut.detach()) == 1.0
+
+    def is_silent(self) -> bool:
+        """Whether its layers answer nothing yet."""
+        last = [parameter for layers in (self.head, self.level) for parameter in layers[-1].parameters()]
+        return not any(bool(parameter.any()) for parameter in last)
 
     def wake(self) -> None:
         """Let silent layers answer a little: exactly at a pause the dollars have a kink, and no slope leads away."""
-        for layers in (self.head, self.level):
-            nn.init.normal_(layers[-1].weight, std=FIRST_OUTPUT / math.sqrt(self.sizes.head))
+        for name in ("head.2.weight", "level.2.weight"):
+            nn.init.normal_(self.get_parameter(name), std=FIRST_OUTPUT / math.sqrt(self.sizes.head))
 
     def forward(self, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, feeder: Groups) -> Tensor:
         """Answer per port.

@@ -119,6 +119,7 @@ def test_dollars_fall(bank: Bank) -> None:
 
 def test_a_loss_that_is_no_number_leaves_the_weights(bank: Bank) -> None:
     trainer = PathwiseTrainer([bank], PathwiseSettings(worlds=DAYS))
+    trainer.network.wake()
     with torch.no_grad():
         trainer.network.shortcut.fill_(float("nan"))
     before = [parameter.clone() for parameter in trainer.network.parameters()]
