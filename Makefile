@@ -32,7 +32,7 @@ demo: $(VENV)/.train ## a day of every preset under every rule; trains a policy 
 test: $(VENV)/.dev ## the fast tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-slow: $(VENV)/.dev ## the studies, and the wheel in a clean environment
+test-slow: $(VENV)/.dev ## what takes minutes, and the wheel in a clean environment
 	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 test-studies: $(VENV)/.dev ## the long ones: a million fuzzed decisions, 200 kills, 70 days through HTTP, a soak; an hour
