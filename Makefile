@@ -33,7 +33,7 @@ test: $(VENV)/.dev ## the fast tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.dev ## what takes minutes, and the wheel in a clean environment
-	@$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m slow -o timeout=1800 $(PYTEST_ARGS)
 
 test-studies: $(VENV)/.dev ## the long ones: a million fuzzed decisions, 200 kills, 70 days through HTTP, a soak; an hour
 	@$(BIN)/python -m pytest -m study -o timeout=5400 $(PYTEST_ARGS)
