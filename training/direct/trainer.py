@@ -18,7 +18,7 @@ from cmaes import CMA
 from numpy.typing import NDArray
 
 from ...envs.world.bank import Bank
-from ..policy.network import SetNetwork
+from ..policy.network import SetNetwork, fresh_network
 from ..policy.rule import CAR_NUMBERS, scales
 from ..reserves import Reserves, one_each
 from .play import RulePlayer, pays_peak
@@ -62,7 +62,7 @@ class DirectTrainer:
         if not banks:
             raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
         self.settings = settings or DirectSettings()
-        self.network = network or SetNetwork()
+        self.network = network or fresh_network(self.settings.seed)
         self._fleets = list(zip(banks, one_each(reserve, len(banks)), strict=True))
         self._playing: tuple[int, RulePlayer] | None = None  # one at a time: each holds a thousand worlds
         self._start = self.network.rule.detach().double().numpy().copy()

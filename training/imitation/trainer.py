@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...envs.world.bank import Bank
-from ..policy.network import SetNetwork
+from ..policy.network import SetNetwork, fresh_network
 from ..reserves import Reserves, one_each
 from .labels import Classroom, Question
 from .loss import LEAST_KW, as_action, distance
@@ -71,10 +71,7 @@ class ImitationTrainer:
             raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
         s = self.settings = settings or ImitationSettings()
         find_teacher(s.teacher)
-        if network is None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(s.seed)
-                network = SetNetwork()
+        network = network or fresh_network(s.seed)
         self.network, self._device = network.to(device), device
         self._players = [
             Player(bank, s.worlds, kept_back, device)

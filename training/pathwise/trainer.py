@@ -17,7 +17,7 @@ import torch
 
 from ...envs.ledger import Account
 from ...envs.world.bank import Bank
-from ..policy.network import SetNetwork
+from ..policy.network import SetNetwork, fresh_network
 from ..reserves import Reserves, one_each
 from .lesson import dollars, lesson
 from .lookback import Lookback
@@ -65,10 +65,7 @@ class PathwiseTrainer:
         if not banks:
             raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
         s = self.settings = settings or PathwiseSettings()
-        if network is None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(s.seed)
-                network = SetNetwork()
+        network = network or fresh_network(s.seed)
         self.network = network.to(device)
         self._rollouts = [
             Rollout(bank, s.worlds, reserve=kept_back, device=device)

@@ -98,6 +98,13 @@ class SetNetwork(nn.Module):
         return share_out(wish, ports, mask, site, cap, levels)
 
 
+def fresh_network(seed: int) -> SetNetwork:
+    """A fresh network of the usual widths, whose layers are drawn by `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SetNetwork()
+
+
 def by_rule(
     ports: Tensor, context: Tensor, mask: Tensor, site: Groups, numbers: Tensor, *, capped: bool = True
 ) -> Tensor:
