@@ -38,7 +38,7 @@ def test_demo_trains_evaluates_registers_and_ends_with_the_next_commands(
     (version,) = client.search_model_versions(f"name='ebbflow-{TRAINED}'")
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
-    assert run.data.params["training.worlds"] == "4"
+    assert run.data.params["training.candidates"] == "4"
     assert {"train/usd_per_car_day", "validation/captured_percent", "test/captured_percent"} <= set(run.data.metrics)
     assert {"train/energy_import_usd", "validation/acted_percent", "validation/moved_kwh_per_car_day"} <= set(
         run.data.metrics

@@ -36,8 +36,8 @@ class RulePlayer:
         self._capped = pays_peak(bank)
         self._site, _ = groups_of_snapshot(self._simulator.snapshot())
 
-    def costs_usd(self, days: Array, numbers: Array) -> Array:
-        """Net cost of each world's day.
+    def accounts_usd(self, days: Array, numbers: Array) -> Array:
+        """Dollars of each account of each world's day (W, A).
 
         Args:
             days: (W,) of the bank.
@@ -52,7 +52,7 @@ class RulePlayer:
                 action = by_rule(ports, context, mask.float(), self._site, rule, capped=self._capped).numpy()
             projected = self._project.project(snapshot, requested_power(snapshot, action, "numba"))
             simulator.step(projected.applied_kw)
-        return np.asarray(np.asarray(simulator.state.accounts, float).sum(axis=1))
+        return np.array(simulator.state.accounts, float)
 
 
 def pays_peak(bank: Bank) -> bool:

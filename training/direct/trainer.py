@@ -18,6 +18,7 @@ from cmaes import CMA
 from numpy.typing import NDArray
 
 from ...envs.world.bank import Bank
+from ..accounts import per_car_usd
 from ..policy.network import SetNetwork, fresh_network
 from ..policy.rule import CAR_NUMBERS, scales
 from ..reserves import Reserves, one_each
@@ -34,6 +35,7 @@ class Generation:
     number: int  # from 1
     usd_per_car_day: float  # mean over candidates and days
     best_usd_per_car_day: float  # of the best candidate
+    accounts_usd: dict[str, float]  # by account, per car and day, of all of them
     spread: float  # the search's step size, in the numbers' scales
     cpu_s: float
 
@@ -98,17 +100,16 @@ class DirectTrainer:
         fleet, days = self._draw()
         player = self._player(fleet)
         numbers = np.stack([self._numbers(candidate) for candidate in candidates])
-        costs = player.costs_usd(np.tile(days, s.candidates), np.repeat(numbers, s.days, axis=0))
-        if not np.isfinite(costs).all():
+        accounts = player.accounts_usd(np.tile(days, s.candidates), np.repeat(numbers, s.days, axis=0))
+        if not np.isfinite(accounts).all():
             raise FloatingPointError(f"generation {self.done + 1}: dollars are no finite number; the rule was kept")
-        ports = player.bank.first.n_ports
-        per_car = costs.reshape(s.candidates, s.days) / ports
+        per_car = accounts.sum(axis=1).reshape(s.candidates, s.days) / player.bank.first.n_ports
         self._tell(candidates, self._compare(per_car))
         self._write()
         by_candidate = per_car.mean(axis=1)
         return Generation(
-            self.done, float(per_car.mean()), float(by_candidate.min()), float(self._search._sigma),
-            time.process_time() - began,
+            self.done, float(per_car.mean()), float(by_candidate.min()), per_car_usd(accounts, player.bank),
+            float(self._search._sigma), time.process_time() - began,
         )  # fmt: skip
 
     def _compare(self, usd_per_car: Array) -> Array:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...envs.ledger import Account
 from ...envs.world.bank import Bank
+from ..accounts import per_car_usd
 from ..policy.network import SetNetwork, fresh_network
 from ..reserves import Reserves, one_each
 from .lesson import dollars, lesson
@@ -101,8 +101,8 @@ class PathwiseTrainer:
         norms = [self._descend(rollout, played, taught, rows) for rows in self._parts(played)]
         self.done += 1
         return Update(
-            self.done, float(played.cost_usd.mean()) / rollout.bank.first.n_ports, _per_car(played, rollout.bank),
-            float(np.mean(norms)) if norms else 0.0, self._rate(), noise.scale, played.decided_share,
+            self.done, float(played.cost_usd.mean()) / rollout.bank.first.n_ports,
+            per_car_usd(played.accounts_usd, rollout.bank), float(np.mean(norms)) if norms else 0.0, self._rate(), noise.scale, played.decided_share,
             time.process_time() - began,
         )  # fmt: skip
 
@@ -171,8 +171,3 @@ class PathwiseTrainer:
             group["lr"] = self._rate()
         self._optimiser.step()
         return norm
-
-
-def _per_car(played: Played, bank: Bank) -> dict[str, float]:
-    mean = played.accounts_usd.mean(axis=0) / bank.first.n_ports
-    return {account.name.lower(): float(mean[account]) for account in Account}

@@ -213,6 +213,7 @@ def pathwise_metrics(update: Any) -> dict[str, float]:
 def _direct_metrics(generation: Any) -> dict[str, float]:
     return {
         "usd_per_car_day": generation.usd_per_car_day,
+        **generation.accounts_usd,
         "best_usd_per_car_day": generation.best_usd_per_car_day,
         "search_spread": generation.spread,
     }

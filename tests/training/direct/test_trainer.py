@@ -48,7 +48,8 @@ def test_worlds_with_numbers_of_their_own_cost_what_the_evaluator_says(preset: s
     start, reach = fresh_numbers().numpy(), scales().numpy()
     numbers = np.stack([start + reach * rng.normal(size=len(start)) for _ in range(2)])
     player = RulePlayer(exact, 2 * DAYS)
-    ours = player.costs_usd(np.tile(np.arange(DAYS), 2), np.repeat(numbers, DAYS, axis=0)).reshape(2, DAYS)
+    accounts = player.accounts_usd(np.tile(np.arange(DAYS), 2), np.repeat(numbers, DAYS, axis=0))
+    ours = accounts.sum(axis=1).reshape(2, DAYS)
     for row, own in zip(ours, numbers, strict=True):
         network = SetNetwork()
         with torch.no_grad():
@@ -63,6 +64,9 @@ def test_dollars_fall_and_no_layer_moves(homes: Bank) -> None:
     before = cost_usd(homes, trainer.network)
     made = list(trainer.train())
     assert [generation.number for generation in made] == list(range(1, 13))
+    assert all(
+        sum(generation.accounts_usd.values()) == pytest.approx(generation.usd_per_car_day) for generation in made
+    )
     assert all(generation.best_usd_per_car_day <= generation.usd_per_car_day for generation in made)
     assert cost_usd(homes, trainer.network) < before - 0.05 * abs(before)
     assert all(torch.equal(value, trainer.network.get_parameter(name)) for name, value in layers.items())
@@ -101,7 +105,7 @@ def test_a_state_of_other_settings_or_banks_is_refused(homes: Bank) -> None:
 
 def test_dollars_that_are_no_number_leave_the_rule(homes: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = DirectTrainer([homes], SMALL)
-    monkeypatch.setattr(RulePlayer, "costs_usd", lambda player, days, numbers: np.full(len(days), np.nan))
+    monkeypatch.setattr(RulePlayer, "accounts_usd", lambda player, days, numbers: np.full((len(days), 2), np.nan))
     with pytest.raises(FloatingPointError, match="the rule was kept"):
         trainer.generation()
     assert torch.equal(trainer.network.rule, fresh_numbers())
