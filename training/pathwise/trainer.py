@@ -102,7 +102,8 @@ class PathwiseTrainer:
         self.done += 1
         return Update(
             self.done, float(played.cost_usd.mean()) / rollout.bank.first.n_ports,
-            per_car_usd(played.accounts_usd, rollout.bank), float(np.mean(norms)) if norms else 0.0, self._rate(), noise.scale, played.decided_share,
+            per_car_usd(played.accounts_usd, rollout.bank),
+            float(np.mean(norms)) if norms else 0.0, self._rate(), noise.scale, played.decided_share,
             time.process_time() - began,
         )  # fmt: skip
 
