@@ -16,9 +16,14 @@ TEMPLATES = {
     "alerts": "alerts.yml",
     "runbook": "runbook.md",
     "state": "state.json",
+    "request": "state.json",
 }
 NOW = "NOW"
 """Stands in a template for the time at which it is printed."""
+
+OF_STATE = f'"as_of": "{NOW}"'
+OF_REQUEST = f'"fleet": "fleet",\n  "cycle_start": "{NOW}",\n  "interval_s": 900'
+"""A request is a state with its fleet, and with the interval that is decided."""
 
 
 def runbook(
@@ -32,8 +37,9 @@ def runbook(
 def template(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(TEMPLATES)}.", show_default=False)],
 ) -> None:
-    """Print a systemd unit of the service or its loop, a container file, alert rules for Prometheus, the runbook, or a
-    site's state as `ebbflow dispatch --port files:FOLDER` reads it, true at this moment.
+    """Print a systemd unit of the service or its loop, a container file, alert rules for Prometheus, the runbook, a
+    site's state as `ebbflow dispatch --port files:FOLDER` reads it, or the request that asks `/v1/dispatch` of that
+    state; both are true at this moment.
     """
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     typer.echo(read(name).replace(NOW, now), nl=False)
@@ -49,7 +55,8 @@ def read(name: str) -> str:
 
     if name not in TEMPLATES:
         raise ConfigError(unknown_name("template", name, TEMPLATES))
-    return files(__package__).joinpath(TEMPLATES[name]).read_text(encoding="utf-8")
+    text = files(__package__).joinpath(TEMPLATES[name]).read_text(encoding="utf-8")
+    return text.replace(OF_STATE, OF_REQUEST) if name == "request" else text
 
 
 def section(text: str, alert: str) -> str:
