@@ -84,6 +84,10 @@ def _card(deployment: Deployment) -> dict[str, Any]:
     return {**told, "previous": [str(slot) for slot in deployment.previous]}
 
 
+def _told(model: ModelId) -> str:
+    return f"{f'{model.name} {model.version}'.rstrip()}, digest {model.sha256}"
+
+
 class Follower:
     """Looks at a deployment now and then, and gives the service what it says.
 
@@ -135,7 +139,7 @@ class Follower:
         self._shadow.challenger = found.shadow
         self._service.replace_kit(found.kit)
         runner = found.kit.runner
-        log.info("deployed: %s", "the rules" if runner is None else " ".join(runner.model))
+        log.info("deployed: %s", "the rules" if runner is None else _told(runner.model))
         self._tell(found.problems)
         return True
 

@@ -115,8 +115,11 @@ def is_deployment(place: str | Path) -> bool:
 
 
 def is_followed(place: str | Path) -> bool:
-    """Whether a service follows a folder: a deployment, or an empty one that waits for its first."""
-    return is_deployment(place) or (Path(place).is_dir() and not any(Path(place).iterdir()))
+    """Whether a service follows a folder: a deployment, or one that waits for its first, which may have failed once."""
+    folder = Path(place)
+    return is_deployment(folder) or (
+        folder.is_dir() and all(path.name == BUNDLES or path.name.startswith(".") for path in folder.iterdir())
+    )
 
 
 def read_deployment(folder: Path) -> Deployment:

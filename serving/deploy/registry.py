@@ -24,6 +24,9 @@ HABITS = {
 }
 """Unless the user says otherwise: a server that does not answer must not hold up a roll-out for minutes."""
 
+MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's words for a model, version or alias that is not there."""
+
 
 class Fetched(NamedTuple):
     """A bundle as it was downloaded, not yet trusted."""
@@ -87,8 +90,17 @@ def fetch(source: str, into: Path, uri: str | None = None) -> Fetched:
             raise ConfigError(f"{source}: registered without a digest; `ebbflow train` registers with one")
         folder = Path(client.download_artifacts(found.run_id, ARTIFACT, str(into)))
     except (MlflowException, OSError) as error:
-        raise ConfigError(f"{source}: not in {_shown(where)}: {_shown(str(error), where)}") from None
+        raise ConfigError(_why(source, wanted, where, error)) from None
     return Fetched(found.name, str(found.version), digest, folder)
+
+
+def _why(source: str, wanted: Wanted, uri: str, error: Any) -> str:
+    """What went wrong in words, and what to do where a champion is missing."""
+    code = getattr(error, "error_code", "")
+    if code not in MISSING:
+        return f"{source}: {_shown(uri)} does not answer as it should: {_shown(str(error), uri)}"
+    crown = f"; `ebbflow promote {wanted.name}` makes a challenger champion" if wanted.alias == "champion" else ""
+    return f"{source}: not in {_shown(uri)}: {_shown(str(error), uri).rstrip('.')}{crown}"
 
 
 def _check_store(uri: str) -> None:

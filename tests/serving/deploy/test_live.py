@@ -181,11 +181,15 @@ def test_serve_follows_a_deployment_and_begins_without_what_is_broken(tmp_path: 
         broken.close()
 
 
-def test_a_service_may_start_before_its_first_deployment(tmp_path: Path, bundle: MakeBundle) -> None:
+@pytest.mark.parametrize("failed_once", [False, True])
+def test_a_service_may_start_before_its_first_deployment(tmp_path: Path, bundle: MakeBundle, failed_once: bool) -> None:
     from ebbflow.serving.core.settings import load_serving
 
     folder, settings = tmp_path / "deployment", ("gates.check_clock=false", "economy.enabled=false")
     folder.mkdir()
+    if failed_once:
+        with pytest.raises(FileNotFoundError):
+            deploy(str(tmp_path / "nowhere"), folder)
     made = make_service(load_serving("default", settings), str(tmp_path / "l.db"), str(folder))
     try:
         assert made.kit.runner is None

@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from ebbflow.agents.bundle import load_bundle
 from ebbflow.agents.days import DayRequest
 from ebbflow.configs.messages import ConfigError
+from ebbflow.serving.bench.measure import free_port
 from ebbflow.serving.deploy.place import deploy
 from ebbflow.training.tracking.mlflow_tracker import MlflowTracker
 from ebbflow.training.tracking.registry import crown, find, register
@@ -45,8 +46,11 @@ def test_the_champion_of_the_registry_is_deployed_by_its_alias(
     finally:
         tracker.close("finished")
     folder = tmp_path / "deployment"
-    with pytest.raises(ConfigError, match=r"models:/ebbflow-home-texas@champion: not in sqlite"):
+    with pytest.raises(ConfigError, match=r"@champion: not in sqlite.*`ebbflow promote ebbflow-home-texas` makes"):
         deploy(f"models:/{NAME}@champion", folder, tracking=uri)
+    for unknown in (f"models:/{NAME}/9", f"models:/{NAME}@nobody", "models:/nobody/1"):
+        with pytest.raises(ConfigError, match=r"not in sqlite(?!.*promote)"):
+            deploy(unknown, folder, tracking=uri)
     crown(uri, version)
     said: list[str] = []
     slot = deploy(f"models:/{NAME}@champion", folder, tracking=uri, say=said.append).champion
@@ -55,6 +59,16 @@ def test_the_champion_of_the_registry_is_deployed_by_its_alias(
     assert load_bundle(folder / slot.place, slot.sha256).model == load_bundle(made).model
     assert deploy(f"models:/{NAME}/{version.number}", folder, tracking=uri).champion.sha256 == slot.sha256  # type: ignore[union-attr]
     assert find(uri, NAME, "champion") == version
+
+
+def test_a_store_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    gone = f"http://me:secret@127.0.0.1:{free_port()}"
+    with pytest.raises(ConfigError, match="does not answer as it should") as refused:
+        deploy(f"models:/{NAME}@champion", tmp_path / "deployment", tracking=gone)
+    assert "secret" not in str(refused.value)
 
 
 def test_what_was_not_registered_with_its_digest_is_refused(
