@@ -163,7 +163,7 @@ _ENERGIES = {"baseline_kwh": "baseline kWh", "metered_import_kwh": "metered kWh"
 def show_story(console: Console, told: Document) -> None:
     """A line a cycle, the latest first."""
     if not told["story"]:
-        console.print(f"{told['port']} was in none of the last cycles of {told['fleet']}")
+        console.print(f"no port or car {told['port']!r} in the last cycles of {told['fleet']}")
         return
     table = Table("cycle", "SoC", "measured", "asked", "told", "by", "why", box=None, pad_edge=False)
     for entry in told["story"]:

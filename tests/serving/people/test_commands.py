@@ -49,7 +49,7 @@ def test_every_question_has_an_answer_for_people_and_for_programs(
     assert len(json.loads(ask(capsys, "drivers", "b", "--ledger", ledger, "--json"))["drivers"]) == 1
     assert "no car is plugged in" in ask(capsys, "drivers", "z", "--ledger", ledger)
     assert "no programme event" in ask(capsys, "events", "--ledger", ledger, "--until", "2026-07-15T00:00-07:00")
-    assert "in none of the last cycles" in ask(capsys, "story", "z", "--ledger", ledger)
+    assert "no port or car 'z' in the last cycles" in ask(capsys, "story", "z", "--ledger", ledger)
 
 
 @pytest.mark.parametrize(
