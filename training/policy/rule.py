@@ -1,8 +1,8 @@
 """The rule that a network begins as, in a few numbers, each with a meaning: what `training.direct` searches.
 
 A car charges in its cheapest steps, or when too few of them are left; it meets its site's own load, and sells, where
-that pays more than buying the energy again, and keeps what it has for the hours that pay best. Under a demand charge a
-site fills a cap.
+that pays more than buying the energy again in the hours that its own need leaves, and keeps what it has for the hours
+that pay best. Under a demand charge a site fills a cap.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...envs.encoding.fields import CONTEXT_FIELDS, DAY_H, ENERGY_SCALE, HEADROOM_POINTS, OUTLOOK_HOURS, POWER_SCALE
+from ...envs.encoding.fields import DAY_H, HEADROOM_POINTS
 from .columns import COLUMN
 from .levels import CAPS, LEVELS
 from .margins import price
 from .meter import OWN_LOAD_UNTIL
+from .stay import STARTS, refill_rise, spare_hours
 
 CAR = {
     "laxity": (0.03, 0.03),  # economic laxity, as a share of the steps left, below which a car begins to charge
@@ -25,6 +26,8 @@ CAR = {
     "sold_from": (0.05, 0.03),  # the same of what is sold
     "sold_surely": (0.05, 0.03),
     "round_trip": (0.85, 0.05),  # of a kWh that is bought to be given back
+    "crowding": (1.0, 0.2),  # how much longer its own need takes, since others charge in the same hours
+    "refill_ahead": (0.0, 0.5),  # hours of refilling that are taken beside the need
     "spare_rate": (1.0, 0.5),  # per hour of export to spare after all hours that pay better
     "spare_share": (0.5, 0.5),  # sold where there is none to spare
 }
@@ -52,12 +55,12 @@ NUMBERS = (
 )
 """Names of all numbers."""
 
-BETTER_USD_PER_KWH = 0.003
-"""So much more an hour must pay to count as better."""
-
 _PLACE = {name: i for i, name in enumerate(NUMBERS)}
-_START = {field.name: sum(other.width for other in CONTEXT_FIELDS[:i]) for i, field in enumerate(CONTEXT_FIELDS)}
-_SITE_CONTEXT = [_START["clock"], _START["clock"] + 1, *(_START[name] for name in ("weekend", "plugged", "fleet_need"))]
+_SITE_CONTEXT = [
+    STARTS["clock"],
+    STARTS["clock"] + 1,
+    *(STARTS[name] for name in ("weekend", "plugged", "fleet_need")),
+]
 
 
 def fresh_numbers() -> Tensor:
@@ -94,7 +97,8 @@ def wishes(ports: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
         return torch.clamp((gain - number(f"{kind}_from")) / width, 0.0, 1.0)
 
     buy, saving = price(field("import_price")), price(field("saving"))
-    refill = (buy - saving) / torch.clamp(number("round_trip"), min=0.1)
+    taken = field("hours_needed") * DAY_H * number("crowding") + number("refill_ahead")
+    refill = (buy - saving + refill_rise(ports, context, taken)) / torch.clamp(number("round_trip"), min=0.1)
     short = torch.clamp(number("haste"), min=0.0) * (number("laxity") - field("economic_laxity"))
     cheapest = 1.0 - saving / torch.clamp(number("nothing_saved"), min=1e-4)
     # Where a peak is paid for, a site's cap says when its cars charge.
@@ -110,26 +114,14 @@ def wishes(ports: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
 
 def _shifts(context: Tensor, numbers: Tensor) -> dict[str, Tensor]:
     """By how much the numbers of `SHIFTED` are moved by what all cars share, (B, 1) each."""
-    clock, headroom = _START["clock"], _START["headroom"]
+    clock, headroom = STARTS["clock"], STARTS["headroom"]
     figures = torch.cat([
-        context[:, [clock, clock + 1, _START["plugged"], _START["fleet_need"]]],
+        context[:, [clock, clock + 1, STARTS["plugged"], STARTS["fleet_need"]]],
         context[:, headroom : headroom + HEADROOM_POINTS].mean(1, keepdim=True),
     ], 1)  # fmt: skip
     weights = numbers[..., len(CAR) : CAR_NUMBERS].unflatten(-1, (len(SHIFTED), len(AROUND)))  # type: ignore[no-untyped-call]
     moved = (figures[:, None] * weights).sum(-1)
     return {name: moved[:, i, None] for i, name in enumerate(SHIFTED)}
-
-
-def spare_hours(ports: Tensor, context: Tensor) -> Tensor:
-    """Hours of export that a car has left after all hours of its stay that pay more for it than the present (B, N)."""
-    first = _START["export_outlook"]
-    paid = price(context[:, first : first + OUTLOOK_HOURS])
-    better = (paid > paid[:, :1] + BETTER_USD_PER_KWH).to(ports.dtype)[:, None, 1:]
-    hours = torch.arange(1, OUTLOOK_HOURS, dtype=ports.dtype, device=ports.device)
-    stay = torch.clamp((ports[..., COLUMN["hours_left"]] * DAY_H)[..., None] - hours, 0.0, 1.0)
-    give_kw = torch.clamp(ports[..., COLUMN["can_export_kw"]] * POWER_SCALE, min=1.0)
-    have = ports[..., COLUMN["spare"]] * ports[..., COLUMN["capacity_kwh"]] * ENERGY_SCALE / give_kw
-    return have - (better * stay).sum(-1)
 
 
 def caps(levels: Tensor, context: Tensor, numbers: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from ebbflow.envs.encoding import CONTEXT_FIELDS, CONTEXT_WIDTH, PORT_WIDTH
 from ebbflow.envs.encoding.fields import DAY_H, ENERGY_SCALE, POWER_SCALE, PRICE_SCALE
 from ebbflow.training.policy.columns import COLUMN
 from ebbflow.training.policy.meter import OWN_LOAD_UNTIL
-from ebbflow.training.policy.rule import NUMBERS, caps, fresh_numbers, scales, spare_hours, wishes
+from ebbflow.training.policy.rule import NUMBERS, caps, fresh_numbers, scales, wishes
+from ebbflow.training.policy.stay import refill_rise, spare_hours
 
 
 def squash(usd_per_kwh: float) -> float:
@@ -63,6 +64,32 @@ def test_it_keeps_for_the_hours_that_pay_more() -> None:
     paid = [squash(x) for x in (0.2, 0.1, 0.3, 0.2, 0.3, 0.4, 0.5)]
     around = context(export_outlook=paid)
     assert float(spare_hours(ports, around)[0, 0]) == pytest.approx(2.0 - 2.5, abs=1e-5)
+
+
+def rise(hours: float, *, stays_h: float) -> float:
+    prices = context(import_outlook=[squash(x) for x in (0.5, 0.1, 0.2, 0.1, 0.4, 0.05)])
+    told = refill_rise(car(hours_left=stays_h / DAY_H), prices, torch.tensor([[hours]]))
+    return float(told[0, 0])
+
+
+def test_buying_again_costs_what_the_need_leaves() -> None:
+    # In the stay: 0.5, 0.1, 0.2, 0.1 and half of the hour at 0.4; the cheapest hour of all comes too late.
+    for hours, dearer in ((0.0, 0.0), (1.5, 0.0), (2.0, 0.0), (2.5, 0.1), (3.2, 0.3), (4.2, 0.4)):
+        assert rise(hours, stays_h=4.5) == pytest.approx(dearer, abs=1e-5), hours
+    assert rise(1.0, stays_h=0.5) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_it_sells_nothing_that_only_a_dear_hour_could_bring_back() -> None:
+    # Two hours at 0.10 are ahead, then 0.39, for whose refill 0.39 / 0.85 is paid: more than selling brings.
+    around = context(import_outlook=[squash(x) for x in (0.40, 0.10, 0.10, 0.39, 0.39)])
+    columns = {
+        "import_price": squash(0.40), "saving": squash(0.30), "export_price": squash(0.40), "can_export_kw": 0.5,
+        "spare": 0.5, "capacity_kwh": 0.5, "hours_left": 5.0 / DAY_H,
+    }  # fmt: skip
+    wished = [
+        float(wishes(car(**columns, hours_needed=hours / DAY_H), around, fresh_numbers())[0, 0]) for hours in (1.0, 2.5)
+    ]
+    assert wished == [-1.0, 0.0]
 
 
 def test_numbers_of_each_world_are_its_own() -> None:
