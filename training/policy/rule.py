@@ -2,7 +2,7 @@
 
 A car charges in its cheapest steps, or when too few of them are left; it meets its site's own load, and sells, where
 that pays more than buying the energy again in the hours that its own need leaves, and keeps what it has for the hours
-that pay best. Under a demand charge a site fills a cap.
+that pay best. A running programme event pays beside the tariff. Under a demand charge a site fills a cap.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from .columns import COLUMN
 from .levels import CAPS, LEVELS
 from .margins import price
 from .meter import OWN_LOAD_UNTIL
-from .stay import STARTS, refill_rise, spare_hours
+from .stay import STARTS, event_pay, refill_rise, spare_hours
 
 CAR = {
     "laxity": (0.03, 0.03),  # economic laxity, as a share of the steps left, below which a car begins to charge
     "haste": (20.0, 8.0),  # how soon it is then at full power, per unit of it
     "nothing_saved": (0.001, 0.001),  # $ per kWh: waiting for a cheaper step saves nothing
+    "event": (1.0, 0.2),  # of what a running programme event pays, so much is counted
     "own_from": (0.03, 0.03),  # $ per kWh, above buying it again, from which a car begins to meet the own load
     "own_surely": (0.05, 0.03),  # and so much further does it fully
     "sold_from": (0.05, 0.03),  # the same of what is sold
@@ -96,19 +97,20 @@ def wishes(ports: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
         width = torch.clamp(number(f"{kind}_surely"), min=1e-3)
         return torch.clamp((gain - number(f"{kind}_from")) / width, 0.0, 1.0)
 
-    buy, saving = price(field("import_price")), price(field("saving"))
+    buy, saving, paid = price(field("import_price")), price(field("saving")), number("event") * event_pay(context)
     taken = field("hours_needed") * DAY_H * number("crowding") + number("refill_ahead")
     refill = (buy - saving + refill_rise(ports, context, taken)) / torch.clamp(number("round_trip"), min=0.1)
     short = torch.clamp(number("haste"), min=0.0) * (number("laxity") - field("economic_laxity"))
-    cheapest = 1.0 - saving / torch.clamp(number("nothing_saved"), min=1e-4)
+    cheapest = 1.0 - (saving + paid) / torch.clamp(number("nothing_saved"), min=1e-4)
     # Where a peak is paid for, a site's cap says when its cars charge.
     pays_peak = (field("peak_room") != 1.0).to(ports.dtype)
     wanted = torch.maximum(torch.maximum(short, cheapest), pays_peak)
     charge = torch.where(field("need") > 0, torch.clamp(wanted, 0.0, 1.0), 0.0)
     able = (field("can_export_kw") > 0) * (1.0 - charge)
     spare = torch.clamp(number("spare_rate") * spare_hours(ports, context) + number("spare_share"), 0.0, 1.0)
-    own = OWN_LOAD_UNTIL * rises(buy - refill, "own")
-    sold = rises(price(field("export_price")) - refill, "sold") * spare
+    own = OWN_LOAD_UNTIL * rises(buy + paid - refill, "own")
+    paid_sold = paid * context[:, STARTS["event_pays_export"], None]
+    sold = rises(price(field("export_price")) + paid_sold - refill, "sold") * spare
     return charge - able * torch.maximum(own, sold)
 
 

@@ -1,11 +1,11 @@
-"""What the hours of a car's stay still offer, from the context's outlook on prices."""
+"""What the hours of a car's stay still offer, and an event pays, from what all cars share of the observation."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ...envs.encoding.fields import CONTEXT_FIELDS, DAY_H, ENERGY_SCALE, OUTLOOK_HOURS, POWER_SCALE
+from ...envs.encoding.fields import CONTEXT_FIELDS, DAY_H, ENERGY_SCALE, OUTLOOK_HOURS, POWER_SCALE, RATE_SCALE
 from .columns import COLUMN
 from .margins import price
 
@@ -53,6 +53,12 @@ def refill_rise(ports: Tensor, context: Tensor, hours: Tensor) -> Tensor:
         return ranked.gather(1, torch.clamp((~reached).sum(-1), max=OUTLOOK_HOURS - 1))
 
     return torch.clamp(price_at(offered >= hours[..., None]) - price_at(offered > 0.0), min=0.0)
+
+
+def event_pay(context: Tensor) -> Tensor:
+    """$/kWh that a running programme event pays beside the tariff (B, 1), 0 without one."""
+    told = torch.clamp(context[:, STARTS["event_rate"], None], 0.0, 0.99)
+    return context[:, STARTS["event_active"], None] * RATE_SCALE * told / (1.0 - told)
 
 
 def _outlook(context: Tensor, name: str) -> Tensor:

@@ -92,6 +92,17 @@ def test_it_sells_nothing_that_only_a_dear_hour_could_bring_back() -> None:
     assert wished == [-1.0, 0.0]
 
 
+def test_in_an_event_it_waits_and_sells_where_export_is_paid() -> None:
+    around = {"event_active": [1.0], "event_rate": [2.0 / 3.0]}  # 2 $/kWh
+    flat = {"import_price": squash(0.2), "export_price": squash(0.0)}
+    assert float(wishes(car(**flat), context(), fresh_numbers())[0, 0]) == 1.0
+    assert float(wishes(car(**flat), context(**around), fresh_numbers())[0, 0]) == 0.0
+    full = flat | {"need": 0.0, "can_export_kw": 0.5, "spare": 0.5, "capacity_kwh": 0.5, "hours_left": 0.5}
+    for pays, wished in ((0.0, -OWN_LOAD_UNTIL), (1.0, -1.0)):
+        told = wishes(car(**full), context(**around, event_pays_export=[pays]), fresh_numbers())
+        assert float(told[0, 0]) == pytest.approx(wished)
+
+
 def test_numbers_of_each_world_are_its_own() -> None:
     both = torch.stack([fresh_numbers(), fresh_numbers()])
     both[1, NUMBERS.index("laxity")] = 1.0
