@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -157,7 +158,7 @@ def ids(value: Any, where: str) -> Array:
         RequestError: as `texts`, or a name stands twice.
     """
     column = texts(value, where)
-    if len(set(column.tolist())) < len(column):
+    if len(set(value if isinstance(value, list) else column.tolist())) < len(column):
         raise RequestError(where, "holds the same id twice")
     return column
 
@@ -169,8 +170,9 @@ def references(value: Any, where: str, names: Array, length: int) -> Array:
         RequestError: as `texts`, or a name is not among `names`.
     """
     row = {name: at for at, name in enumerate(names.tolist())}
+    named = texts(value, where, length)
     try:
-        return np.array([row[name] for name in texts(value, where, length).tolist()], dtype=np.int64)
+        return np.array([row[name] for name in (value if isinstance(value, list) else named.tolist())], dtype=np.int64)
     except KeyError:
         raise RequestError(where, "names something that is not in the message") from None
 
@@ -191,10 +193,13 @@ def series(value: Any, where: str, groups: int, steps: int, hold: bool = True) -
         return np.where(np.isinf(value), np.nan, value).astype(np.float64)
     if not isinstance(value, list) or len(value) != groups:
         raise RequestError(where, f"should be a list of {groups} series, one a row")
-    rows = [numbers(row if isinstance(row, list | np.ndarray) else [row], where) for row in value]
-    lengths = {len(row) for row in rows}
+    values = [row if isinstance(row, list | np.ndarray) else [row] for row in value]
+    lengths = set(map(len, values))
     if lengths and (min(lengths) < 1 or max(lengths) > steps):
         raise RequestError(where, f"should hold series of 1 to {steps} numbers")
+    if len(lengths) == 1 and all(isinstance(row, list) for row in values):
+        return numbers(list(chain.from_iterable(values)), where).reshape(groups, -1)
+    rows = [numbers(row, where) for row in values]
     out = np.empty((groups, max(lengths, default=1)))
     for at, row in enumerate(rows):
         out[at, : len(row)], out[at, len(row) :] = row, row[-1] if hold else np.nan

@@ -189,15 +189,20 @@ def _says_nothing(column: Array, default: float | None) -> bool:
     return bool(same.all())
 
 
+_OVERRIDES = np.array(Override.words(), object)
+_FLAGS = np.array([False, True, None], object)
+"""Of no, yes and unknown, which is -1; looked up a column at a time, since a million rows one by one take seconds."""
+
+
 def _plain(key: str, value: Any, names: Mapping[str, Array]) -> Any:
     if not isinstance(value, np.ndarray):
         return value
     if value.dtype.kind == "U":
         return value.tolist()
     if key in names and value.dtype.kind == "i":
-        return names[key][value].tolist()
+        return names[key].astype(object)[value].tolist()
     if key == "override":
-        return [Override(item).word for item in value.tolist()]
+        return _OVERRIDES[value].tolist()
     if value.dtype == np.int8:
-        return [None if item < 0 else bool(item) for item in value.tolist()]
+        return _FLAGS[value].tolist()
     return np.ascontiguousarray(value)
