@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import signal
 import socket
 from typing import Any
 
@@ -69,7 +70,12 @@ def patient_protocol(limits: Limits) -> type[asyncio.Protocol]:
 
 
 def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
-    """Serve until SIGINT or SIGTERM; cycles that are being decided are answered first."""
+    """Serve until SIGINT or SIGTERM; cycles that are being decided are answered first.
+
+    Raises:
+        SystemExit: upon SIGTERM, so that the caller can close what it opened.
+    """
+    signal.signal(signal.SIGTERM, _end)  # uvicorn gives the signal on once it is done, which by default kills
     config = uvicorn.Config(
         app,
         host=host,
@@ -85,3 +91,7 @@ def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
         timeout_graceful_shutdown=30,
     )
     uvicorn.Server(config).run()
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)
