@@ -64,6 +64,31 @@ prefetch = _make_prefetch()
 """`prefetch(array, offset)` in a kernel: it waits for nothing, and an element that there is not does no harm."""
 
 
+def _make_write_row() -> Any:
+    extending = importlib.import_module("numba.core.extending")
+    types: Any = importlib.import_module("numba.core.types")
+
+    @extending.intrinsic
+    def write_row(typing_context, array, offset, values):  # type: ignore[no-untyped-def]
+        """Write a tuple of numbers into a contiguous array from the element `offset` on, counted through all axes."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            for i, kind in enumerate(signature.args[2]):
+                value = builder.extract_value(arguments[2], i)
+                place = builder.gep(data, [builder.add(arguments[1], arguments[1].type(i))])
+                builder.store(context.cast(builder, value, kind, signature.args[0].dtype), place)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, values), generate
+
+    return write_row
+
+
+write_row = _make_write_row()
+"""`write_row(array, offset, values)` in a kernel: a loop over a tuple looks up at each turn which value is meant."""
+
+
 class Direct:
     """Calls a kernel without looking at the types of its arguments again, where the caller vouches for them.
 
