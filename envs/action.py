@@ -33,9 +33,9 @@ def requested_power(snapshot: Snapshot, action: Any, backend: str = "numpy", thr
 @cache
 def _decoder() -> Any:
     from .encoding.decoder import decode
-    from .physics.compiling import Direct
+    from .physics.compiling import direct
 
-    return Direct(decode)
+    return direct(decode)
 
 
 def _compiled(snapshot: Snapshot, action: Any, threads: int | Team) -> Any:

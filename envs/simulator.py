@@ -185,7 +185,7 @@ class Simulator:
             wear_usd_per_kwh=self.money.wear_usd_per_kwh,
             provenance=self.bank.first.name,
         )
-        object.__setattr__(made, "layout", self._engine)  # no other arrays than those of this engine
+        object.__setattr__(made, "layout", self._engine.layout)
         return made
 
 

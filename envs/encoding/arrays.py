@@ -11,7 +11,7 @@ from ..physics.backends import operations
 from ..safety.library import Library
 from ..safety.survey import CarNow
 from ..snapshot import Snapshot
-from .features import port_features
+from .features import features
 from .fields import (
     DAY_H,
     DEMAND_SCALE,
@@ -28,7 +28,7 @@ class ArrayCoder:
     """Encodes snapshots by array operations."""
 
     def __init__(self, backend: str) -> None:
-        self._ops, self._features = operations(backend), port_features(backend)
+        self._ops, self._features = operations(backend), features(backend)
         self._torch = backend == "torch"
         self._lib = Library(backend)
 
@@ -45,14 +45,16 @@ class ArrayCoder:
         full = self._on_sites(snapshot, p.max_charge_kw)[:, site]
         last = o.where(p.last_setpoint_kw == p.last_setpoint_kw, p.last_setpoint_kw, one * 0)
         c = snapshot.context
-        values = self._features(
+        price, export = c.import_price_now_usd_per_kwh[:, tariff], c.export_price_now_usd_per_kwh[:, tariff]
+        of_site = self._features.of_site(
+            price, export, s.import_limit_kw.now()[:, site] - load, s.peak_kw[:, site] - load, full,
+            s.demand_rate_usd_per_kw[:, site], s.typical_peak_kw[:, site] - load,
+        )  # fmt: skip
+        values = self._features.of_port(
             cars.soc, known, cars.target_soc, cars.need_h, steps * one * snapshot.step_h, cars.take_kw, cars.give_kw,
             capacity, p.charge_limit_soc, p.reserve_soc, p.min_soc, p.max_charge_kw, slots,
-            cars.need_h / snapshot.step_h, at + one,
-            c.import_price_now_usd_per_kwh[:, tariff], cheapest, cheapest_at * snapshot.step_h,
-            c.export_price_now_usd_per_kwh[:, tariff], best, last, s.import_limit_kw.now()[:, site] - load, load,
-            s.peak_kw[:, site] - load, full, s.demand_rate_usd_per_kw[:, site], p.override * one,
-            s.typical_peak_kw[:, site] - load,
+            cars.need_h / snapshot.step_h, at + one, price, cheapest, cheapest_at * snapshot.step_h, export, best, last,
+            load, p.override * one, of_site,
         )  # fmt: skip
         return self._stack([o.where(here, value * one, one * 0) for value in values])
 

@@ -67,10 +67,10 @@ class CompiledEncoder:
     """Numba loops over worlds; see `kernels`."""
 
     def __init__(self, threads: int | Team) -> None:
-        from ..physics.compiling import Direct
+        from ..physics.compiling import direct
         from . import kernels, outlook_kernels
 
-        self._encode, self._desk, self._team = Direct(kernels.encode), outlook_kernels.desk, team_of(threads)
+        self._encode, self._desk, self._team = direct(kernels.encode), outlook_kernels.desk, team_of(threads)
         self._local = threading.local()
 
     def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:

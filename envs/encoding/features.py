@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..physics.backends import compile_scalar, operations
 from ..physics.port import Operations
 from .fields import DAY_H, ENERGY_SCALE, POWER_SCALE, PRICE_SCALE
 
 
-def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda function: function) -> Any:
-    """Build the function for one back end."""
+class Features(NamedTuple):
+    """The functions of one back end; see their docstrings in `make_features`."""
+
+    of_site: Callable[..., Any]
+    of_port: Callable[..., Any]
+
+
+def make_features(ops: Operations, compile_: Callable[..., Any] = lambda function: function) -> Features:
+    """Build the functions for one back end."""
     where, minimum, maximum = ops.where, ops.minimum, ops.maximum
     zero, one, two, three, five, tiny = (ops.number(x) for x in (0.0, 1.0, 2.0, 3.0, 5.0, 1e-9))
     price = ops.number(PRICE_SCALE)
@@ -28,18 +35,33 @@ def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda fu
         return x / (scale + maximum(x, -x))
 
     @compile_
-    def port_features(
+    def of_site(price_now, export_now, room_kw, peak_room_kw, site_cars_kw, demand_rate, typical_room_kw):
+        """What all ports of a site share: the prices now, and its rooms over the full set-points of its cars."""
+        per_kw = one / maximum(site_cars_kw, one)
+        return (
+            squash(price_now, price),
+            squash(export_now, price),
+            clip(room_kw * per_kw, -two, two),
+            where(demand_rate > zero, clip(peak_room_kw * per_kw, -two, two), one),
+            where(typical_room_kw == typical_room_kw, clip(typical_room_kw * per_kw, -two, two), one),
+        )
+
+    @compile_
+    def of_port(
         soc, known, target, need_h, left_h, top_kw, export_kw, capacity_kwh, charge_limit, reserve, min_soc,
         max_charge_kw, slots, slots_needed, slots_left, price_now, cheapest, cheapest_h, export_now, best_export,
-        last_kw, site_room_kw, site_load_kw, peak_room_kw, site_cars_kw, demand_rate, override,
-        typical_room_kw,
+        last_kw, site_load_kw, override, site,
     ):  # fmt: skip
-        """All features of a port, in the order of `PORT_FIELDS`; the caller writes zeros for empty ports."""
+        """All features of a port, in the order of `PORT_FIELDS`, with those of its `site`.
+
+        The caller writes zeros for empty ports.
+        """
         need = clip(target - soc, zero, one)
-        per_site_kw, per_kw = one / maximum(site_cars_kw, one), one / maximum(max_charge_kw, one)
+        per_kw = one / maximum(max_charge_kw, one)
         limit = where(known, charge_limit, target)
         floor = maximum(reserve, min_soc)
         per_slot = one / maximum(slots_left, one)
+        price_level, export_level, room, peak_room, typical_room = site
         return (
             clip(soc, zero, one),
             where(known, one, zero),
@@ -60,22 +82,22 @@ def make_port_features(ops: Operations, compile_: Callable[..., Any] = lambda fu
             squash(best_export - price_now, price),
             squash(export_now - best_export, price),
             clip(cheapest_h * per_day, zero, one),
-            squash(price_now, price),
-            squash(export_now, price),
+            price_level,
+            export_level,
             clip(last_kw * per_kw, -one, one),
-            clip(site_room_kw * per_site_kw, -two, two),
+            room,
             clip(site_load_kw * per_kw, -two, two),
-            where(demand_rate > zero, clip(peak_room_kw * per_site_kw, -two, two), one),
+            peak_room,
             where(override > zero, one, zero),
             clip(max_charge_kw * per_power, zero, five),
-            where(typical_room_kw == typical_room_kw, clip(typical_room_kw * per_site_kw, -two, two), one),
+            typical_room,
         )
 
-    return port_features
+    return Features(of_site, of_port)
 
 
 @cache
-def port_features(backend: str) -> Any:
-    """The features' function of `backend`; see `physics.backends.operations`."""
+def features(backend: str) -> Features:
+    """The features' functions of `backend`; see `physics.backends.operations`."""
     ops = operations(backend)
-    return make_port_features(ops, compile_scalar) if backend == "numba" else make_port_features(ops)
+    return make_features(ops, compile_scalar) if backend == "numba" else make_features(ops)

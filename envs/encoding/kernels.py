@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..physics.compiling import kernel
-from .features import port_features as _port_features
+from ..physics.compiling import kernel, write_row
+from .features import features
 from .fields import (
     DAY_H,
     DEMAND_SCALE,
@@ -16,7 +16,8 @@ from .fields import (
 )
 from .outlook_kernels import find_outlook, squash, write_prices
 
-features = _port_features("numba")
+_features = features("numba")
+of_site, of_port = _features.of_site, _features.of_port
 
 HEADROOM_AT = 15
 """Where the headroom begins in the context, after the clock, the fleet and the events."""
@@ -52,6 +53,24 @@ def site_powers(b, max_charge_kw, port_site, site_cars):
 
 
 @kernel
+def clear(b, out):
+    """Zeros in a row of `out`; written as a loop, which becomes wide stores."""
+    for i in range(out.shape[1]):
+        out[b, i] = 0.0
+
+
+@kernel
+def site_features(b, s, sites, price, export, site_cars):
+    """What all ports of a site share, computed once for them."""
+    limit, load = sites.import_limit_kw, sites.net_load_kw[b, s]
+    room = limit.values[limit.row[b], s, limit.start[b]] - load
+    return of_site(
+        price, export, room, sites.peak_kw[b, s] - load, site_cars[s], sites.demand_rate_usd_per_kw[b, s],
+        sites.typical_peak_kw[b, s] - load,
+    )  # fmt: skip
+
+
+@kernel
 def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, horizon, out, around, mask, desk):
     """Write the observations of worlds `lo .. hi` into `out` (B, N * K), `around` (B, M), `mask` (B, N)."""
     p, site_cars, width, per_hour = ports, desk.site_cars, out.shape[1] // port_site.shape[0], round(1.0 / step_h)
@@ -60,32 +79,31 @@ def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, hori
     for b in range(lo, hi):
         q = find_outlook(b, context, longest_stay(b, ports, cars, horizon), per_hour, horizon, desk)
         site_powers(b, p.max_charge_kw, port_site, site_cars)
-        needed, left = 0.0, 0.0
-        out[b, :] = 0.0
+        needed, left, site = 0.0, 0.0, -1
+        tariff, load, price, export, shared = 0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0, 0.0)
+        clear(b, out)
         mask[b, :] = 0.0
         for c in range(cars.count[b]):
             n = cars.port[b, c]
             mask[b, n] = 1.0
-            s = port_site[n]
-            tariff = sites.tariff[s]
+            if port_site[n] != site:  # ports come site by site
+                site = port_site[n]
+                tariff, load = sites.tariff[site], sites.net_load_kw[b, site]
+                price = context.import_price_now_usd_per_kwh[b, tariff]
+                export = context.export_price_now_usd_per_kwh[b, tariff]
+                shared = site_features(b, site, sites, price, export, site_cars)
             known = p.soc[b, n] == p.soc[b, n]
             need_h, steps = cars.need_h[b, n], p.steps_left[b, n]
             at = min(max(steps, 1), horizon) - 1
-            limit = sites.import_limit_kw
-            load = sites.net_load_kw[b, s]
             last = p.last_setpoint_kw[b, n]
-            values = features(
+            values = of_port(
                 cars.soc[b, n], known, cars.target_soc[b, n], need_h, steps * step_h, cars.take_kw[b, n],
                 cars.give_kw[b, n], p.capacity_kwh[b, n], p.charge_limit_soc[b, n], p.reserve_soc[b, n],
                 p.min_soc[b, n], p.max_charge_kw[b, n], desk.slots[q, tariff, at], need_h / step_h, at + 1.0,
-                context.import_price_now_usd_per_kwh[b, tariff], desk.cheapest[q, tariff, at],
-                desk.cheapest_at[q, tariff, at] * step_h, context.export_price_now_usd_per_kwh[b, tariff],
-                desk.best[q, tariff, at], 0.0 if math.isnan(last) else last,
-                limit.values[limit.row[b], s, limit.start[b]] - load, load, sites.peak_kw[b, s] - load, site_cars[s],
-                sites.demand_rate_usd_per_kw[b, s], float(p.override[b, n]), sites.typical_peak_kw[b, s] - load,
+                price, desk.cheapest[q, tariff, at], desk.cheapest_at[q, tariff, at] * step_h, export,
+                desk.best[q, tariff, at], 0.0 if math.isnan(last) else last, load, float(p.override[b, n]), shared,
             )  # fmt: skip
-            for i, value in enumerate(values):
-                out[b, n * width + i] = value
+            write_row(out, b * out.shape[1] + n * width, values)
             needed += need_h
             left += max(steps, 1) * step_h
         plugged, needed = cars.count[b] / port_site.shape[0], needed / max(left, 1e-9)

@@ -26,6 +26,7 @@ class ArrayEngine:
 
     def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, backend: str, device: str) -> None:
         self._torch, self._device, self._dtype = backend == "torch", device, bank.dtype
+        self.layout = object()  # whose arrays look alike depends on the back end's operators, so on nobody else's
         self.days: DayTable = _mapped(_with_a_stay(bank.days), self._array)
         first = bank.first
         self._site_of = self._array(np.eye(first.n_sites, dtype=bank.dtype)[first.port_site])  # (N, S)

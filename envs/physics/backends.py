@@ -25,11 +25,16 @@ def rounding_of(array: Any) -> float:
     return ROUNDING[array.dtype.itemsize]
 
 
+def _everywhere(_condition: Any, function: Any, a: Any, b: Any) -> Any:
+    """`Operations.where_needed` of arrays: one pass over all is cheaper than to pick."""
+    return function(a, b)
+
+
 def numpy_operations() -> Operations:
     """NumPy's operations."""
     return Operations(
         np.where, np.minimum, np.maximum, lambda x: np.exp(-np.maximum(x, 0.0)), np.log,
-        lambda x: np.log(np.maximum(x, 1.0)), np.sqrt, np.floor, float,
+        lambda x: np.log(np.maximum(x, 1.0)), np.sqrt, np.floor, float, _everywhere,
     )  # fmt: skip
 
 
@@ -49,7 +54,7 @@ def torch_operations() -> Operations:
     return Operations(
         torch.where, bound("max", torch.minimum), bound("min", torch.maximum),
         lambda x: torch.exp(-torch.clamp(x, min=0.0)), torch.log, lambda x: torch.log(torch.clamp(x, min=1.0)),
-        torch.sqrt, torch.floor, float,
+        torch.sqrt, torch.floor, float, _everywhere,
     )  # fmt: skip
 
 
@@ -58,6 +63,7 @@ def plain_operations() -> Operations:
     return Operations(
         lambda condition, a, b: a if condition else b, min, max, lambda x: math.exp(-x) if x > 0.0 else 1.0, math.log,
         lambda x: math.log(x) if x > 1.0 else 0.0, math.sqrt, math.floor, float,
+        lambda condition, function, a, b: function(a, b) if condition else 0.0,
     )  # fmt: skip
 
 
@@ -90,8 +96,13 @@ def scalar_operations() -> Operations:
     def log_above_one(x):  # type: ignore[no-untyped-def]
         return math.log(x) if x > 1.0 else 0.0
 
+    @numba.njit
+    def where_needed(condition, function, a, b):  # type: ignore[no-untyped-def]
+        return function(a, b) if condition else 0.0
+
+    # NumPy's floor stays a float; Python's is a whole number, to be turned back into one.
     return Operations(
-        where, minimum, maximum, decay, math.log, log_above_one, math.sqrt, math.floor, float
+        where, minimum, maximum, decay, math.log, log_above_one, math.sqrt, np.floor, float, where_needed
     )  # fmt: skip
 
 

@@ -6,11 +6,15 @@ import hashlib
 import importlib
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 numba: Any = importlib.import_module("numba")
 """Loaded by name: whoever imports this file wants the compiled back end, and no other file names Numba."""
+
+MOST_LAYOUTS = 32
+"""Sets of types that a kernel remembers: engines in array form have one each."""
 
 _SOURCES = ("ledger.py", "physics/*.py", "safety/*.py", "encoding/*.py")
 
@@ -60,27 +64,59 @@ prefetch = _make_prefetch()
 """`prefetch(array, offset)` in a kernel: it waits for nothing, and an element that there is not does no harm."""
 
 
+def _make_write_row() -> Any:
+    extending = importlib.import_module("numba.core.extending")
+    types: Any = importlib.import_module("numba.core.types")
+
+    @extending.intrinsic
+    def write_row(typing_context, array, offset, values):  # type: ignore[no-untyped-def]
+        """Write a tuple of numbers into a contiguous array from the element `offset` on, counted through all axes."""
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            for i, kind in enumerate(signature.args[2]):
+                value = builder.extract_value(arguments[2], i)
+                place = builder.gep(data, [builder.add(arguments[1], arguments[1].type(i))])
+                builder.store(context.cast(builder, value, kind, signature.args[0].dtype), place)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, values), generate
+
+    return write_row
+
+
+write_row = _make_write_row()
+"""`write_row(array, offset, values)` in a kernel: a loop over a tuple looks up at each turn which value is meant."""
+
+
 class Direct:
     """Calls a kernel without looking at the types of its arguments again, where the caller vouches for them.
 
     Numba finds out the types of nested tuples of arrays at every call, which takes ten times as long as passing
-    them. An object `like` stands for one set of types; None vouches for nothing.
+    them. An object `like` stands for one set of types (`layout.layout_of`); None vouches for nothing.
     """
 
     def __init__(self, function: Any) -> None:
         self._function = function
-        self._known: tuple[Any, Any] = (None, None)  # replaced as a whole, since threads share it
+        self._entries: dict[object, Any] = {}
 
     def __call__(self, like: object, *arguments: Any) -> None:
         if like is None:
             self._function(*arguments)
             return
-        known, entry = self._known
-        if known is not like:
-            types = tuple(numba.typeof(argument) for argument in arguments)
-            entry = self._function.compile(types)
-            self._known = (like, entry)
+        entry = self._entries.get(like)
+        if entry is None:
+            entry = self._function.compile(tuple(numba.typeof(argument) for argument in arguments))
+            if len(self._entries) >= MOST_LAYOUTS:
+                self._entries = {}  # a new one: other threads may be looking into the old
+            self._entries[like] = entry
         entry(*arguments)
+
+
+@cache
+def direct(function: Any) -> Direct:
+    """The one `Direct` of a kernel: every fresh day has an engine of its own, all of them the same types."""
+    return Direct(function)
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from ..ledger import Account, MoneyTerms
 from ..snapshot import require_shape
 from ..world.bank import Bank, DayTable
+from .layout import layout_of
 from .now import Now, Today
 from .state import StepTerms, WorldState
 from .team import Team, team_of
@@ -21,6 +22,7 @@ class Engine(Protocol):
     """Steps the worlds; states go in and come out, so that a back end may replace or overwrite them."""
 
     days: DayTable  # the bank's days, as arrays of the back end
+    layout: object  # one for all engines whose snapshots hold arrays of the same types
 
     def prepare(self, state: WorldState) -> WorldState:
         """Bring a blank state to where the engine computes."""
@@ -60,13 +62,13 @@ class CompiledEngine:
     """Numba loops over worlds, in place; threads share the worlds (the loops release the GIL)."""
 
     def __init__(self, bank: Bank, money: MoneyTerms, terms: StepTerms, threads: int | Team) -> None:
-        from .compiling import Direct
+        from .compiling import direct
         from .kernels import advance, begin
         from .now_kernels import look
 
-        self._advance, self._begin, self._look = Direct(advance), Direct(begin), Direct(look)
+        self._advance, self._begin, self._look = direct(advance), direct(begin), direct(look)
         self._bank, self._money, self._terms = bank, money, terms
-        self.days = bank.days
+        self.days, self.layout = bank.days, layout_of(bank.days, money, terms)
         self._step_s, self._tariffs = round(terms.step_h * 3600), bank.days.import_price.values.shape[1]
         self._team = team_of(threads)
 
@@ -76,7 +78,7 @@ class CompiledEngine:
 
     def begin(self, state: WorldState, worlds: Array, days: Array) -> WorldState:
         chosen, wanted = np.ascontiguousarray(worlds, np.int64), np.ascontiguousarray(days, np.int64)
-        self._begin(self, chosen, wanted, self._bank.days, state)
+        self._begin(self.layout, chosen, wanted, self._bank.days, state)
         return state
 
     def advance(self, state: WorldState, setpoint_kw: Any) -> tuple[WorldState, Any]:
@@ -86,7 +88,9 @@ class CompiledEngine:
 
         def part(lo: int, hi: int) -> None:
             ports = np.empty(setpoints.shape[1], np.int64)
-            self._advance(self, lo, hi, self._bank.days, state, self._money, self._terms, setpoints, change, ports)
+            self._advance(
+                self.layout, lo, hi, self.days, state, self._money, self._terms, setpoints, change, ports
+            )  # fmt: skip
 
         self._team.share(part, state.day.shape[0])
         return state, change
@@ -110,7 +114,7 @@ class CompiledEngine:
         )  # fmt: skip
 
         def part(lo: int, hi: int) -> None:
-            self._look(self, lo, hi, self.days, today, state.step, self._step_s, self._terms.n_steps, now)
+            self._look(self.layout, lo, hi, self.days, today, state.step, self._step_s, self._terms.n_steps, now)
 
         self._team.share(part, worlds)
         return now

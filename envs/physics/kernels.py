@@ -15,7 +15,7 @@ from .state import COMMAND_KW
 from .stay_kernels import arrival, look_out, settle, unplug
 
 _port, _ledger = port_model("numba"), ledger_model("numba")
-offered_power, charge, discharge = _port.offered_power, _port.charge, _port.discharge
+offered_one_way, charge, discharge = _port.offered_one_way, _port.charge, _port.discharge
 import_cost, export_revenue, overload = _ledger.import_cost, _ledger.export_revenue, _ledger.overload
 calendar_wear = _ledger.calendar_wear
 
@@ -51,11 +51,12 @@ def drive(b, n, h, rounding, state, setpoint_kw):
     whether the set-point has changed."""
     p = state.ports
     setpoint = setpoint_kw[b, n]
-    if setpoint != 0.0:
-        setpoint = offered_power(
-            setpoint, p.max_charge_kw[b, n], p.max_discharge_kw[b, n], p.min_charge_kw[b, n],
-            p.min_discharge_kw[b, n], p.step_kw[b, n], rounding,
-        )  # fmt: skip
+    if setpoint > 0.0:
+        setpoint = offered_one_way(setpoint, p.max_charge_kw[b, n], p.min_charge_kw[b, n], p.step_kw[b, n], rounding)
+    elif setpoint != 0.0:  # NaN too, which becomes a pause; taken off 0, so that no pause is a negative zero
+        setpoint = 0.0 - offered_one_way(
+            -setpoint, p.max_discharge_kw[b, n], p.min_discharge_kw[b, n], p.step_kw[b, n], rounding
+        )
     before, capacity = state.soc[b, n], p.capacity_kwh[b, n]
     after, grid, taken = before, 0.0, 0.0
     if setpoint > 0.0:

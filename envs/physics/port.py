@@ -22,7 +22,7 @@ NEWTON_STEPS = 5
 class Operations(NamedTuple):
     """Elementwise operations of one back end; `number` makes its literals.
 
-    Most cars are not in their taper, and a logarithm costs as much as the rest of a formula: the two that are mostly
+    Most cars are not in their taper, and a logarithm costs as much as the rest of a formula: the three that are mostly
     trivial say so, and compiled scalars branch.
     """
 
@@ -35,6 +35,7 @@ class Operations(NamedTuple):
     sqrt: Callable[..., Any]
     floor: Callable[..., Any]
     number: Callable[[float], Any]
+    where_needed: Callable[..., Any]  # of condition, function, a, b: function(a, b) where it holds, else any number
 
 
 class PortModel(NamedTuple):
@@ -42,6 +43,7 @@ class PortModel(NamedTuple):
 
     floor_to_step: Callable[..., Any]
     ceil_to_step: Callable[..., Any]
+    offered_one_way: Callable[..., Any]
     offered_power: Callable[..., Any]
     full_power: Callable[..., Any]
     taper_start: Callable[..., Any]
@@ -62,6 +64,7 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
     where, minimum, maximum, floor = ops.where, ops.minimum, ops.maximum, ops.floor
     decay, log, log_above_one, sqrt = ops.decay, ops.log, ops.log_above_one, ops.sqrt
     zero, half, one, two, tiny = (ops.number(x) for x in (0.0, 0.5, 1.0, 2.0, 1e-12))
+    where_needed = ops.where_needed
     two_thirds, full = ops.number(2.0 / 3.0), ops.number(FULL_SOC)
 
     @compile_
@@ -81,13 +84,16 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         return where(step_kw > zero, steps * safe, power_kw)
 
     @compile_
+    def offered_one_way(wish_kw, most_kw, least_kw, step_kw, rounding):
+        """What the charger makes of a wish to charge, or to export: clipped, on its step, below its minimum a pause."""
+        power = floor_to_step(minimum(maximum(wish_kw, zero), most_kw), step_kw, rounding)
+        return where(power * (one + rounding) < least_kw, zero, power)
+
+    @compile_
     def offered_power(setpoint_kw, max_charge_kw, max_discharge_kw, min_charge_kw, min_discharge_kw, step_kw, rounding):
-        """What the charger makes of a set-point: clipped, on its current step, below its minimum a pause."""
-        up = floor_to_step(minimum(maximum(setpoint_kw, zero), max_charge_kw), step_kw, rounding)
-        up = where(up * (one + rounding) < min_charge_kw, zero, up)
-        down = floor_to_step(minimum(maximum(-setpoint_kw, zero), max_discharge_kw), step_kw, rounding)
-        down = where(down * (one + rounding) < min_discharge_kw, zero, down)
-        return up - down
+        """What the charger makes of a set-point, in either direction."""
+        up = offered_one_way(setpoint_kw, max_charge_kw, min_charge_kw, step_kw, rounding)
+        return up - offered_one_way(-setpoint_kw, max_discharge_kw, min_discharge_kw, step_kw, rounding)
 
     @compile_
     def full_power(max_charge_kw, battery_accept_kw, efficiency, fixed_loss_kw):
@@ -144,6 +150,16 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
         return minimum(in_taper, goal) - battery_kw * maximum(hours - bend_h, zero) / capacity_kwh
 
     @compile_
+    def into_taper(open_ratio, taper_times):
+        """`u - 1` of `power_to_reach`, from `(1-goal)/(1-soc)` and `hours/tau`."""
+        excess = maximum(log(open_ratio) + taper_times, zero)
+        w = sqrt(two * excess) + two_thirds * excess
+        for _ in range(NEWTON_STEPS):
+            w = w - (w - log_above_one(one + w) - excess) * (one + w) / maximum(w, tiny)
+            w = maximum(w, zero)
+        return w
+
+    @compile_
     def power_to_reach(
         goal_soc,
         soc,
@@ -159,24 +175,20 @@ def make_port_model(ops: Operations, compile_: Callable[..., Any] = lambda funct
 
         Below the taper the battery power is constant. Through it, with `x = 1 - taper start`, `u = (1-soc)/x` and
         `b = C x / tau`, the end of the step is `(1-goal) = x exp(u - 1 - hours/tau)`, hence
-        `u - 1 - ln u = ln((1-goal)/(1-soc)) + hours/tau`, which is convex and solved by Newton's method.
+        `u - 1 - ln u = ln((1-goal)/(1-soc)) + hours/tau`, which is convex and solved by Newton's method. `u` is the
+        ratio of the open SoC now to that at the taper's start.
         """
         tau = capacity_kwh * (one - taper_soc) / battery_accept_kw
         constant_kw = capacity_kwh * (goal_soc - soc) / hours
         tapers = goal_soc > taper_start(constant_kw, battery_accept_kw, taper_soc)
-        # Through the taper: solve for u, which is the ratio of the open SoC now to that at the taper's start.
         open_now = maximum(one - soc, tiny)
-        excess = maximum(log(where(tapers, maximum(one - goal_soc, tiny) / open_now, one)) + hours / tau, zero)
-        w = sqrt(two * excess) + two_thirds * excess
-        for _ in range(NEWTON_STEPS):
-            w = w - (w - log_above_one(one + w) - excess) * (one + w) / maximum(w, tiny)
-            w = maximum(w, zero)
+        w = where_needed(tapers, into_taper, where(tapers, maximum(one - goal_soc, tiny) / open_now, one), hours / tau)
         bent_kw = capacity_kwh * open_now / (tau * (one + w))
         battery_kw = where(tapers, bent_kw, constant_kw)
         power = minimum((battery_kw + fixed_loss_kw) / efficiency, max_charge_kw)
         return where(goal_soc > soc, power, zero)
 
     return PortModel(
-        floor_to_step, ceil_to_step, offered_power, full_power, taper_start,
+        floor_to_step, ceil_to_step, offered_one_way, offered_power, full_power, taper_start,
         charge, discharge, time_to, latest_start, power_to_reach,
     )  # fmt: skip

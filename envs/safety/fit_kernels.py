@@ -56,6 +56,17 @@ def last_overload(b, m, cars, limits, headroom, arrivals):
 
 
 @kernel
+def fit_together(b, m, cars, limits, headroom, arrivals):
+    """Whether all cars of the only site at full power fit it at any time: then all can wait, whatever they need."""
+    if limits.site_feeder.shape[0] > 1:
+        return False
+    total = 0.0
+    for i in range(m):
+        total += cars.power[i]
+    return total <= least_site_room(b, 0, limits, headroom, arrivals)
+
+
+@kernel
 def last_unfit(b, m, cars, limits, headroom, arrivals):
     """A step after which the latest starts of all cars fit; 0 where all fit: then these are the floors, exactly."""
     if limits.site_feeder.shape[0] == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
 from ..physics.backends import port_model
 from ..physics.compiling import kernel
@@ -23,7 +23,7 @@ def order_by(count, key, out):
     A shell sort in place, full of branches that are guessed wrong: so callers list only the cars that matter.
     """
     for at in range(count):
-        key[out[at]] = math.floor(key[out[at]] * RANK_ROUNDING + 0.5)
+        key[out[at]] = np.floor(key[out[at]] * RANK_ROUNDING + 0.5)
     gap = 1
     while gap < count // 3:
         gap = 3 * gap + 1

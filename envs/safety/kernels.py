@@ -12,7 +12,7 @@ from ..physics.backends import port_model
 from ..physics.compiling import kernel
 from .car import car_model
 from .export_kernels import export_on_step, keep_export_limits, need_after_exports, refill_exports
-from .fit_kernels import floors, last_unfit, own_floors
+from .fit_kernels import fit_together, floors, last_unfit, own_floors
 from .import_kernels import economic_laxity, import_rooms, imports_fit, order_by, share_imports
 from .plan_kernels import fill, planned_now, power_at, sort_by_departure
 from .reasons import Reason
@@ -246,13 +246,17 @@ def project(
     for b in range(lo, hi):
         m = gather(b, ports, view, port_site, limits, step_h, cars, desk)
         given = box(b, m, ports, view, limits, cars, top, requested, want, why)
+        roomy = fit_together(b, m, cars, limits, headroom, arrivals)
         if given > 0.0:
             keep_export_limits(b, m, ports, sites, feeders, limits, cars, given, site_kw, feeder_kw, want, why)
+        if given > 0.0 and not roomy:
             need_after_exports(b, m, ports, cars, limits, step_h, soc, target, want, 1.0, need)
         now_room = import_rooms(b, sites, feeders, site_kw, feeder_kw)
-        wary_kw = look_ahead(
-            b, m, ports, limits, step_h, headroom, arrivals, cars, desk, given > 0.0, now_room
-        )  # fmt: skip
+        wary_kw = 0.0
+        if roomy:
+            own_floors(m, cars)
+        else:
+            wary_kw = look_ahead(b, m, ports, limits, step_h, headroom, arrivals, cars, desk, given > 0.0, now_room)
         must_charge(b, m, ports, limits, cars, soc, target, top, step_h, need, want, must, why)
         if wary_kw > 0.0:
             add_reserve(b, m, ports, cars, limits, wary_kw, top, must, desk.order, desk.key, need, why)

@@ -136,15 +136,16 @@ def sort_by_departure(m, cars):
 def common_level(count, cars, room, most, start):
     """`level` of the active cars, by what they still need, `most` at most: the depot's case, worth its own loop.
 
-    Cars that were cut before stand at one level, a bend of the load: hence a slope for each side of it.
+    `cars.key`, `limit` and `draw` hold the figures of the active cars one after the other: what they need, their share
+    of the step and their power. Cars that were cut before stand at one level, a bend of the load: hence a slope for
+    each side of it.
     """
     lo, hi = 0.0, most
     at = start if lo < start < hi else lo
     for _ in range(MAX_LEVEL_STEPS):
         load, above_slope, below_slope = 0.0, 0.0, 0.0
         for a in range(count):
-            i = cars.active[a]
-            above, limit, draw = cars.now[i] - at, cars.limit[i], cars.draw[i]
+            above, limit, draw = cars.key[a] - at, cars.limit[a], cars.draw[a]
             load += draw * min(max(above, 0.0), limit)
             above_slope += draw if 0.0 < above <= limit else 0.0
             below_slope += draw if 0.0 <= above < limit else 0.0
@@ -168,8 +169,8 @@ def take_off(count, cars, level):
     """Take their shares of a step off what the active cars need, down to `level`; returns how many need more."""
     kept = 0
     for a in range(count):
-        i = cars.active[a]
-        now = max(cars.now[i] - cars.limit[i], min(cars.now[i], level))
+        i, need = cars.active[a], cars.key[a]
+        now = max(need - cars.limit[a], min(need, level))
         cars.now[i] = now
         cars.active[kept] = i
         kept += 1 if now > 0.0 else 0
@@ -195,7 +196,7 @@ def fill_one_site(b, m, cars, limits, headroom, arrivals, last):
             now = cars.now[i]
             share = min(now, 1.0)
             draw = power_at(i, cars, cars.need[i] - now + share)
-            cars.limit[i], cars.draw[i] = share, draw
+            cars.key[a], cars.limit[a], cars.draw[a] = now, share, draw
             load += draw * share
             most = max(most, now)
         room, cut = site_room(b, 0, h, limits, headroom, arrivals), 0.0

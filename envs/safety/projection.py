@@ -139,13 +139,14 @@ class CompiledProjector:
     """Numba loops over worlds; see `kernels`."""
 
     def __init__(self, reserve: Reserve, threads: int | Team) -> None:
-        from ..physics.compiling import Direct
+        from ..physics.compiling import direct
         from . import kernels, plan_kernels, room_kernels
 
-        self._project = Direct(kernels.project)
+        self._project = direct(kernels.project)
         self._kernels, self._plan, self._limits = kernels, plan_kernels, room_kernels.Limits
         self._local = threading.local()
         self._reserve, self._team, self._expected = reserve, team_of(threads), ExpectedLoad()
+        self._margins = float(reserve.headroom_factor), float(reserve.expected_arrivals_factor)
         self._site_bounds, self._feeder_bounds = RoomBounds(room_kernels.Bounds), RoomBounds(room_kernels.Bounds)
 
     def project(self, snapshot: Snapshot, requested_kw: Any) -> Projection:
@@ -167,8 +168,7 @@ class CompiledProjector:
             self._project(
                 snapshot.layout, lo, hi, snapshot.ports, view, snapshot.port_site, sites, f, limits,
                 c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh, snapshot.step_h,
-                self._reserve.headroom_factor, self._reserve.expected_arrivals_factor, requested, applied, reasons,
-                cars, desk,
+                *self._margins, requested, applied, reasons, cars, desk,
             )  # fmt: skip
 
         self._team.share(part, snapshot.n_worlds)

@@ -26,10 +26,10 @@ class CarNow(NamedTuple):
 
 @cache
 def _kernel() -> Any:
-    from ..physics.compiling import Direct
+    from ..physics.compiling import direct
     from .survey_kernel import survey_cars
 
-    return Direct(survey_cars)
+    return direct(survey_cars)
 
 
 def survey(snapshot: Snapshot, team: Team) -> CarNow:
