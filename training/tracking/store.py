@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,11 +54,28 @@ def connect(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     _quiet()
-    if uri.startswith(SQLITE):
-        Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-    client: MlflowClient = asking(uri, MlflowClient, uri, uri)
-    asking(uri, client.search_experiments, max_results=1)
+    with _alone(uri):
+        client: MlflowClient = asking(uri, MlflowClient, uri, uri)
+        asking(uri, client.search_experiments, max_results=1)
     return client
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Nobody else makes the tables of a sqlite file meanwhile: runs that begin at once would trip over each other."""
+    if not uri.startswith(SQLITE):
+        yield
+        return
+    from filelock import FileLock
+
+    path = Path(uri.removeprefix(SQLITE))
+    asking(uri, path.parent.mkdir, parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    asking(uri, lock.acquire)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def asking(uri: str, ask: Any, *arguments: Any, **named: Any) -> Any:

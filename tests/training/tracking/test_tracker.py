@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mlflow import MlflowClient
 
 from ebbflow.training.tracking.facts import facts
 from ebbflow.training.tracking.mlflow_tracker import BATCH, MlflowTracker
-from ebbflow.training.tracking.store import SETTING, tracking_uri, ui_command
+from ebbflow.training.tracking.store import SETTING, connect, tracking_uri, ui_command
 from ebbflow.training.tracking.tracker import TrackingError
 
 NOBODY = "http://127.0.0.1:9"
@@ -97,6 +98,16 @@ def test_the_store_is_asked_for_in_this_order(monkeypatch: pytest.MonkeyPatch, t
     assert tracking_uri(None) == NOBODY
     assert tracking_uri("none") is None
     assert ui_command("sqlite:////a/b.db") == "mlflow ui --backend-store-uri sqlite:////a/b.db"
+
+
+def test_stores_that_are_made_at_once_do_not_trip_over_each_other(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        assert pool.map(_experiments, [uri] * 3, chunksize=1) == [1, 1, 1]
+
+
+def _experiments(uri: str) -> int:
+    return len(connect(uri).search_experiments())
 
 
 def test_a_password_is_not_shown() -> None:
