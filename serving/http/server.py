@@ -69,7 +69,28 @@ def patient_protocol(limits: Limits) -> type[asyncio.Protocol]:
     return Patient
 
 
-def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets on each address of a host, all on one port; 0: any that is free.
+
+    Raises:
+        ConfigError: there is no such host, or the port is taken or not for this user.
+    """
+    made: list[socket.socket] = []
+    try:
+        for family, *_, address in dict.fromkeys(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)):
+            chosen = made[0].getsockname()[1] if made else port
+            made.append(socket.create_server((address[0], chosen, *address[2:]), family=family))
+    except OSError as error:
+        for one in made:
+            one.close()
+        why = str(error.strerror).partition(" (")[0]  # without the address in Python's words
+        raise ConfigError(
+            f"cannot listen on {host}, port {port}: {why}; does another service run there? Choose another by --port"
+        ) from None
+    return made
+
+
+def run(app: FastAPI, sockets: list[socket.socket], limits: Limits) -> None:
     """Serve until SIGINT or SIGTERM; cycles that are being decided are answered first.
 
     Raises:
@@ -78,8 +99,6 @@ def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
     signal.signal(signal.SIGTERM, _end)  # uvicorn gives the signal on once it is done, which by default kills
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=patient_protocol(limits),
         ws="none",
         lifespan="off",
@@ -90,7 +109,7 @@ def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=30,
     )
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets)
 
 
 def _end(*_: object) -> None:

@@ -16,7 +16,7 @@ from ..service.models import load_model
 from .access import Access
 from .app import create_app
 from .limits import Limits
-from .server import is_loopback, run
+from .server import is_loopback, listen, run
 from .tokens import TokenFile
 
 log = logging.getLogger("ebbflow.serving")
@@ -28,7 +28,8 @@ def start(
     """Serve until it is stopped.
 
     Raises:
-        ConfigError: an option cannot be; a public address without tokens; a ledger that cannot be opened.
+        ConfigError: an option cannot be; a public address without tokens; a ledger that cannot be opened; a port that
+            is taken.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)
@@ -37,11 +38,13 @@ def start(
     limits = Limits()
     service = make_service(settings, ledger, bundle)
     app = create_app(service, access, limits)
-    log.info("listening on http://%s:%d, %s, ledger %s", host, port, _policy(service), service.ledger.name)
-    if access.open:
-        log.info("no tokens: every program of this machine may call it; see `ebbflow token create`")
     try:
-        run(app, host, port, limits)
+        sockets = listen(host, port)
+        port = sockets[0].getsockname()[1]
+        log.info("listening on http://%s:%d, %s, ledger %s", host, port, _policy(service), service.ledger.name)
+        if access.open:
+            log.info("no tokens: every program of this machine may call it; see `ebbflow token create`")
+        run(app, sockets, limits)
     finally:
         service.close()
 

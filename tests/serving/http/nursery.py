@@ -12,7 +12,7 @@ import sys
 from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.http.app import create_app
 from ebbflow.serving.http.limits import Limits
-from ebbflow.serving.http.server import run
+from ebbflow.serving.http.server import listen, run
 from ebbflow.serving.http.start import make_service
 from ebbflow.serving.ledger import migrate  # noqa: F401
 from ebbflow.serving.messages import parse_request  # noqa: F401
@@ -21,7 +21,7 @@ from ebbflow.serving.messages import parse_request  # noqa: F401
 def serve(ledger: str, port: int) -> None:
     """What `ebbflow serve` does, on the rules."""
     service = make_service(load_serving("default", ("gates.check_clock=false",)), ledger, None)
-    run(create_app(service), "127.0.0.1", port, Limits())
+    run(create_app(service), listen("127.0.0.1", port), Limits())
 
 
 def main(ledger: str) -> None:

@@ -16,7 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ebbflow.configs.cli import main
 from ebbflow.serving.bench.measure import Server, running
+from ebbflow.serving.http.server import listen
 
 from ...agents.bundle.graphs import manifest  # noqa: TID252
 from ...machine import slowness  # noqa: TID252
@@ -88,6 +90,25 @@ def test_it_ends_when_told_and_leaves_its_ledger_whole(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--ledger", str(tmp_path / "ledger.db")], capture_output=True, text=True)
     assert done.returncode == 0
     assert "whole: 2 entries, 1 cycles, 1 decided again" in done.stdout
+
+
+def test_a_port_that_is_taken_or_a_host_that_is_none_is_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = ["--ledger", str(tmp_path / "l.db")]
+    (taken,) = listen("127.0.0.1", 0)
+    with taken:
+        assert main(["serve", "--port", str(taken.getsockname()[1]), *ledger]) == 2
+    assert "Address already in use; does another service run there?" in " ".join(capsys.readouterr().err.split())
+    assert main(["serve", "--host", "nowhere.invalid", *ledger]) == 2
+    assert "leads nowhere" in capsys.readouterr().err
+
+
+def test_all_addresses_of_a_host_share_a_port() -> None:
+    sockets = listen("localhost", 0)
+    assert len({one.getsockname()[1] for one in sockets}) == 1
+    for one in sockets:
+        one.close()
 
 
 class Evil:
