@@ -48,6 +48,7 @@ def test_a_case_is_measured_over_http(media: str) -> None:
         (Case(100, False, JSON, 60), 15.0),
         (Case(100, True, JSON, 60), 40.0),
         (Case(10_000, False, JSON, 40), 250.0),
+        (Case(10_000, True, JSON, 40), 250.0),
         (Case(1_000_000, False, MEDIA, 1, warm_up=0), 20_000.0),
     ],
     ids=lambda part: part.name if isinstance(part, Case) else "",
