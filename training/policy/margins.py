@@ -34,7 +34,7 @@ def gains(ports: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return sell - refill, buy - refill, buy + spread - refill
 
 
-def price(squashed: Tensor) -> Tensor:
-    """$/kWh behind a squashed feature."""
+def price(squashed: Tensor, scale: float = PRICE_SCALE) -> Tensor:
+    """$/kWh behind a feature that was squashed at `scale`."""
     y = torch.clamp(squashed, -0.99, 0.99)
-    return PRICE_SCALE * y / (1.0 - y.abs())
+    return scale * y / (1.0 - y.abs())

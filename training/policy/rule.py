@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ...envs.encoding.fields import DAY_H, HEADROOM_POINTS
-from .columns import COLUMN
+from .columns import COLUMN, STARTS
 from .levels import CAPS, LEVELS
 from .margins import price
 from .meter import OWN_LOAD_UNTIL
-from .stay import STARTS, event_pay, refill_rise, spare_hours
+from .stay import event_pay, refill_rise, spare_hours
 
 CAR = {
     "laxity": (0.03, 0.03),  # economic laxity, as a share of the steps left, below which a car begins to charge

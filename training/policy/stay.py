@@ -5,12 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...envs.encoding.fields import CONTEXT_FIELDS, DAY_H, ENERGY_SCALE, OUTLOOK_HOURS, POWER_SCALE, RATE_SCALE
-from .columns import COLUMN
+from ...envs.encoding.fields import DAY_H, ENERGY_SCALE, OUTLOOK_HOURS, POWER_SCALE, RATE_SCALE
+from .columns import COLUMN, STARTS
 from .margins import price
-
-STARTS = {field.name: sum(other.width for other in CONTEXT_FIELDS[:i]) for i, field in enumerate(CONTEXT_FIELDS)}
-"""Where each field of the context begins."""
 
 BETTER_USD_PER_KWH = 0.003
 """So much more an hour must pay to count as better."""
@@ -57,8 +54,8 @@ def refill_rise(ports: Tensor, context: Tensor, hours: Tensor) -> Tensor:
 
 def event_pay(context: Tensor) -> Tensor:
     """$/kWh that a running programme event pays beside the tariff (B, 1), 0 without one."""
-    told = torch.clamp(context[:, STARTS["event_rate"], None], 0.0, 0.99)
-    return context[:, STARTS["event_active"], None] * RATE_SCALE * told / (1.0 - told)
+    rate = price(context[:, STARTS["event_rate"], None], RATE_SCALE)
+    return context[:, STARTS["event_active"], None] * rate
 
 
 def _outlook(context: Tensor, name: str) -> Tensor:
