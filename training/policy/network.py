@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from ...envs.encoding import CONTEXT_WIDTH, PORT_WIDTH
 from .levels import CAPS, LEVELS, cap_charging, deadline_level
 from .margins import MARGINS, margins
-from .meter import meter_export
+from .meter import OwnLoad, meter_export, own_load
 from .pools import Groups
-from .rule import caps, fresh_numbers, wishes
+from .rule import caps, fresh_numbers
+from .wishes import wishes
 
 FIRST_OUTPUT = 0.05
 """How far from nothing layers answer that are woken, about."""
@@ -89,13 +90,13 @@ class SetNetwork(nn.Module):
         pooled, above = _pool(tokens, mask, site), _pool(tokens, mask, feeder)
         common = context[:, None].expand(-1, feeder.count, -1)
         around = feeder.each(self.context(torch.cat([common, above], -1)))
-        joint = torch.cat([tokens, site.each(pooled), around], -1)
-        wish = self.head(joint)[..., 0] + self.shortcut * wishes(ports, context, self.rule)
+        joint, own = torch.cat([tokens, site.each(pooled), around], -1), own_load(ports, mask, site)
+        wish = self.head(joint)[..., 0] + self.shortcut * wishes(ports, context, own, self.rule)
         levels = deadline_level(ports, mask, site)
         # What a site decides is the same for all its cars: their mean, so that no car stands for the others.
         shared = torch.cat([pooled, site.mean(around, mask), levels], -1)
         cap = self.level(shared) + caps(levels, context, self.rule)
-        return share_out(wish, ports, mask, site, cap, levels)
+        return share_out(wish, ports, mask, site, own, cap, levels)
 
 
 def fresh_network(seed: int) -> SetNetwork:
@@ -108,23 +109,26 @@ def fresh_network(seed: int) -> SetNetwork:
 def by_rule(
     ports: Tensor, context: Tensor, mask: Tensor, site: Groups, numbers: Tensor, *, capped: bool = True
 ) -> Tensor:
-    """What a fresh network with these numbers answers (B, N); see `rule.wishes`.
+    """What a fresh network with these numbers answers (B, N); see `wishes.wishes`.
 
     Where no site pays for a peak, `capped=False` says so and saves half of the time.
     """
+    own = own_load(ports, mask, site)
+    wish = wishes(ports, context, own, numbers)
     if not capped:
-        answer = within(wishes(ports, context, numbers))
-        return (torch.clamp(answer, min=0.0) - meter_export(torch.clamp(-answer, min=0.0), ports, mask, site)) * mask
+        answer = within(wish)
+        return (torch.clamp(answer, min=0.0) - meter_export(torch.clamp(-answer, min=0.0), own)) * mask
     levels = deadline_level(ports, mask, site)
-    cap = caps(levels, context, numbers)
-    return share_out(wishes(ports, context, numbers), ports, mask, site, cap, levels)
+    return share_out(wish, ports, mask, site, own, caps(levels, context, numbers), levels)
 
 
-def share_out(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, levels: Tensor) -> Tensor:
+def share_out(
+    wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, own: OwnLoad, cap: Tensor, levels: Tensor
+) -> Tensor:
     """Each car's answer (B, N) from its own wish, its site's cap and the site's meter."""
     answer = within(wish)
     charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels)
-    exporting = meter_export(torch.clamp(-answer, min=0.0), ports, mask, site)
+    exporting = meter_export(torch.clamp(-answer, min=0.0), own)
     return (charging - exporting) * mask
 
 

@@ -2,54 +2,97 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from ...envs.encoding.fields import DAY_H, ENERGY_SCALE, OUTLOOK_HOURS, POWER_SCALE, RATE_SCALE
+from ...envs.encoding.fields import DAY_H, OUTLOOK_HOURS, RATE_SCALE
 from .columns import COLUMN, STARTS
 from .margins import price
 
-BETTER_USD_PER_KWH = 0.003
-"""So much more an hour must pay to count as better."""
+SAME_USD_PER_KWH = 0.003
+"""Prices that are no further apart count as the same."""
+
+ALMOST = 1e-3
+"""Hours by which a clock in single precision may miss the full hour."""
 
 
-def spare_hours(ports: Tensor, context: Tensor) -> Tensor:
-    """Hours of export that a car has left after all hours of its stay that pay more for it than the present (B, N).
+class Stay:
+    """The hours ahead as each car's stay sees them.
 
-    Args:
-        ports: (B, N, K) as encoded.
-        context: (B, M).
-    """
-    paid = _outlook(context, "export_outlook")
-    better = (paid > paid[:, :1] + BETTER_USD_PER_KWH).to(ports.dtype)[:, None, 1:]
-    hours = torch.arange(1, OUTLOOK_HOURS, dtype=ports.dtype, device=ports.device)
-    stay = torch.clamp(_hours_left(ports)[..., None] - hours, 0.0, 1.0)
-    give_kw = torch.clamp(ports[..., COLUMN["can_export_kw"]] * POWER_SCALE, min=1.0)
-    have = ports[..., COLUMN["spare"]] * ports[..., COLUMN["capacity_kwh"]] * ENERGY_SCALE / give_kw
-    return have - (better * stay).sum(-1)
-
-
-def refill_rise(ports: Tensor, context: Tensor, hours: Tensor) -> Tensor:
-    """$/kWh by which refilling costs more than in the stay's cheapest hour, once the cheapest `hours` are taken (B, N).
-
-    What is sold in the evening is bought again in the next-best hours after those that the car's own need takes. Beyond
-    the stay the price is that of the dearest hour ahead.
+    Prices are told for now and for each whole hour from now, and change at full hours: so the first is that of what
+    is left of the running hour, and the others are those of the hours after it.
 
     Args:
         ports: (B, N, K) as encoded.
         context: (B, M).
-        hours: (B, N) at full power that are taken.
+
+    Attributes:
+        import_price: $/kWh (B, OUTLOOK_HOURS).
+        export_price: the same, for export.
     """
-    left, ahead = _hours_left(ports), _outlook(context, "import_outlook")
-    order = torch.argsort(ahead, dim=1, stable=True)
-    # An hour's part of the stay follows from its place in time, so nothing but the places is sorted.
-    offered = torch.clamp(left[..., None] - order.to(left.dtype)[:, None], 0.0, 1.0).cumsum(-1)
-    ranked = ahead.gather(1, order)
 
-    def price_at(reached: Tensor) -> Tensor:
-        return ranked.gather(1, torch.clamp((~reached).sum(-1), max=OUTLOOK_HOURS - 1))
+    def __init__(self, ports: Tensor, context: Tensor) -> None:
+        self.import_price, self.export_price = _outlook(context, "import"), _outlook(context, "export")
+        self._left = torch.clamp(ports[..., COLUMN["hours_left"]], min=0.0) * DAY_H
+        self._gone = _gone_of_hour(context)[:, None]
+        order = torch.argsort(self.import_price, dim=1, stable=True)
+        self._ranked, self._offered = self.import_price.gather(1, order), self._hours(order).cumsum(-1)
+        self._cheapest = self._at(self._offered > ALMOST)
 
-    return torch.clamp(price_at(offered >= hours[..., None]) - price_at(offered > 0.0), min=0.0)
+    def refill_rise(self, hours: Tensor) -> Tensor:
+        """$/kWh by which refilling costs more than in the cheapest hour, once the cheapest `hours` are taken (B, N).
+
+        What is sold in the evening is bought again in the next-best hours after those that the car's own need takes.
+        Beyond the stay the price is that of the dearest hour ahead.
+
+        Args:
+            hours: (B, N) at full power that are taken.
+        """
+        return torch.clamp(self._at(self._offered >= hours[..., None] - ALMOST) - self._cheapest, min=0.0)
+
+    def until_refill(self, refill_usd_per_kwh: Tensor) -> Tensor:
+        """How much of each coming hour lies in the stay, before the first at which refilling pays (B, N, H - 1).
+
+        Nothing need be kept for what comes after that hour: it can be bought there.
+
+        Args:
+            refill_usd_per_kwh: (B, N) what refilling costs.
+        """
+        later = torch.arange(1, OUTLOOK_HOURS, device=self._left.device)[None]
+        pays = self.import_price[:, None, 1:] <= refill_usd_per_kwh[..., None] + SAME_USD_PER_KWH
+        return torch.where(pays.to(torch.int32).cumsum(-1) == 0, self._hours(later), 0.0)
+
+    def _hours(self, places: Tensor) -> Tensor:
+        """How much of the hours at these places (B, H) or (1, H) of the outlook lies in each car's stay (B, N, H)."""
+        now, nth = places == 0, places.to(self._left.dtype)
+        begins, lasts = torch.where(now, 0.0, nth - self._gone), torch.where(now, 1.0 - self._gone, 1.0)
+        return torch.minimum(torch.clamp(self._left[..., None] - begins[:, None], min=0.0), lasts[:, None])
+
+    def _at(self, reached: Tensor) -> Tensor:
+        """The price at which this holds first (B, N), of hours at rising prices; where it never does, the dearest."""
+        return _first(reached, self._ranked)
+
+
+def hours_above(hours: Tensor, prices: Tensor, usd_per_kwh: Tensor) -> Tensor:
+    """Sum of those `hours` (B, N, H) in which the price (B, H) is above each car's `usd_per_kwh` (B, N)."""
+    above = prices[:, None] > usd_per_kwh[..., None] + SAME_USD_PER_KWH
+    return (above.to(hours.dtype) * hours).sum(-1)
+
+
+def next_best(hours: Tensor, prices: Tensor, taken: Tensor) -> Tensor:
+    """$/kWh (B, N) of the best of the `hours` (B, N, H) left once the best `taken` (B, N) are; below 0 where none is.
+
+    Args:
+        hours: how much of each hour there is.
+        prices: $/kWh (B, H).
+        taken: hours.
+    """
+    order = torch.argsort(-prices, dim=1, stable=True)
+    places = order[:, None].expand_as(hours)
+    reached = hours.gather(2, places).cumsum(-1) > taken[..., None] + ALMOST
+    return torch.where(reached.any(-1), _first(reached, prices.gather(1, order)), -1.0)
 
 
 def event_pay(context: Tensor) -> Tensor:
@@ -58,10 +101,18 @@ def event_pay(context: Tensor) -> Tensor:
     return context[:, STARTS["event_active"], None] * rate
 
 
-def _outlook(context: Tensor, name: str) -> Tensor:
-    first = STARTS[name]
+def _first(reached: Tensor, ranked: Tensor) -> Tensor:
+    """Of the ranked prices (B, H) the one at which `reached` (B, N, H) holds first, else the last (B, N)."""
+    return ranked.gather(1, torch.clamp((~reached).sum(-1), max=ranked.shape[1] - 1))
+
+
+def _outlook(context: Tensor, kind: str) -> Tensor:
+    first = STARTS[f"{kind}_outlook"]
     return price(context[:, first : first + OUTLOOK_HOURS])
 
 
-def _hours_left(ports: Tensor) -> Tensor:
-    return torch.clamp(ports[..., COLUMN["hours_left"]], min=0.0) * DAY_H
+def _gone_of_hour(context: Tensor) -> Tensor:
+    """Which part of the running hour is over (B,), from the clock."""
+    turn = torch.atan2(context[:, STARTS["clock"]], context[:, STARTS["clock"] + 1]) / (2.0 * math.pi)
+    hour = turn * DAY_H + ALMOST
+    return torch.clamp(hour - torch.floor(hour) - ALMOST, min=0.0)

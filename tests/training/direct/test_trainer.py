@@ -35,10 +35,10 @@ def cost_usd(bank: Bank, network: SetNetwork) -> float:
 
 
 def worse() -> SetNetwork:
-    """It exports whatever that costs."""
+    """It charges long before it must."""
     network = SetNetwork()
     with torch.no_grad():
-        network.rule[NUMBERS.index("sold_from")] = -0.3
+        network.rule[NUMBERS.index("laxity")] = 0.2
     return network
 
 
@@ -59,7 +59,7 @@ def test_worlds_with_numbers_of_their_own_cost_what_the_evaluator_says(preset: s
 
 
 def test_dollars_fall_and_no_layer_moves(homes: Bank) -> None:
-    trainer = DirectTrainer([homes], DirectSettings(updates=12, candidates=8, days=8), network=worse())
+    trainer = DirectTrainer([homes], DirectSettings(updates=12, candidates=8, days=8, spread=4.0), network=worse())
     layers = {name: value.clone() for name, value in trainer.network.named_parameters() if name != "rule"}
     before = cost_usd(homes, trainer.network)
     made = list(trainer.train())

@@ -11,7 +11,7 @@ from ebbflow.envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, bounds
 from ebbflow.training.policy import SetNetwork
 from ebbflow.training.policy.columns import COLUMN
 from ebbflow.training.policy.levels import cap_charging, deadline_level
-from ebbflow.training.policy.meter import meter_export
+from ebbflow.training.policy.meter import LEAST_SHARE, meter_export, own_load
 from ebbflow.training.policy.pools import Groups
 
 WORLDS = 3
@@ -136,7 +136,15 @@ def test_exports_meet_the_own_load_then_wait_then_go_to_the_grid() -> None:
     n = 5
     ports = cars(n, can_charge_kw=[0.5] * n, can_export_kw=[0.5] * n, site_load=[0.2] * n)
     wish = torch.tensor([[1 / 6, 1 / 3, 0.5, 0.8, 1.0]], requires_grad=True)
-    share = meter_export(wish, ports, torch.ones(1, n), Groups(torch.arange(n), n))
+    share = meter_export(wish, own_load(ports, torch.ones(1, n), Groups(torch.arange(n), n)))
     torch.testing.assert_close(share.detach(), torch.tensor([[0.1, 0.2, 0.2, 0.6, 1.0]]))
     (slope,) = torch.autograd.grad(share.sum(), wish)
     assert bool((slope > 0).all())
+
+
+def test_a_small_own_load_is_met_by_the_least_export() -> None:
+    ports = cars(4, can_charge_kw=[0.5] * 4, can_export_kw=[0.5] * 4, site_load=[0.2, 0.04, 0.02, 0.04])
+    # The last two share a site, and its load: a part of 0.01 each.
+    own = own_load(ports, torch.ones(1, 4), Groups(torch.tensor([0, 1, 2, 2]), 3))
+    torch.testing.assert_close(own.met, torch.tensor([[0.2, 0.04, 0.01, 0.02]]))
+    torch.testing.assert_close(own.given, torch.tensor([[0.2, LEAST_SHARE, 0.01, 0.02]]))
