@@ -62,7 +62,7 @@ class Stay:
         """
         later = torch.arange(1, OUTLOOK_HOURS, device=self._left.device)[None]
         pays = self.import_price[:, None, 1:] <= refill_usd_per_kwh[..., None] + SAME_USD_PER_KWH
-        return torch.where(pays.to(torch.int32).cumsum(-1) == 0, self._hours(later), 0.0)
+        return torch.where(pays.to(self._left.dtype).cumsum(-1) == 0.0, self._hours(later), 0.0)
 
     def _hours(self, places: Tensor) -> Tensor:
         """How much of the hours at these places (B, H) or (1, H) of the outlook lies in each car's stay (B, N, H)."""
@@ -72,7 +72,7 @@ class Stay:
 
     def _at(self, reached: Tensor) -> Tensor:
         """The price at which this holds first (B, N), of hours at rising prices; where it never does, the dearest."""
-        return _first(reached, self._ranked)
+        return _nth(_before(reached), self._ranked)
 
 
 def hours_above(hours: Tensor, prices: Tensor, usd_per_kwh: Tensor) -> Tensor:
@@ -91,8 +91,8 @@ def next_best(hours: Tensor, prices: Tensor, taken: Tensor) -> Tensor:
     """
     order = torch.argsort(-prices, dim=1, stable=True)
     places = order[:, None].expand_as(hours)
-    reached = hours.gather(2, places).cumsum(-1) > taken[..., None] + ALMOST
-    return torch.where(reached.any(-1), _first(reached, prices.gather(1, order)), -1.0)
+    before = _before(hours.gather(2, places).cumsum(-1) > taken[..., None] + ALMOST)
+    return torch.where(before < prices.shape[1], _nth(before, prices.gather(1, order)), -1.0)
 
 
 def event_pay(context: Tensor) -> Tensor:
@@ -101,9 +101,14 @@ def event_pay(context: Tensor) -> Tensor:
     return context[:, STARTS["event_active"], None] * rate
 
 
-def _first(reached: Tensor, ranked: Tensor) -> Tensor:
-    """Of the ranked prices (B, H) the one at which `reached` (B, N, H) holds first, else the last (B, N)."""
-    return ranked.gather(1, torch.clamp((~reached).sum(-1), max=ranked.shape[1] - 1))
+def _before(reached: Tensor) -> Tensor:
+    """How many places (B, N, H) do not hold yet (B, N); counted in single precision, which is faster than integers."""
+    return (~reached).to(torch.float32).sum(-1).to(torch.int64)
+
+
+def _nth(place: Tensor, ranked: Tensor) -> Tensor:
+    """The price at a place (B, N) among the ranked ones (B, H), beyond them the last."""
+    return ranked.gather(1, torch.clamp(place, max=ranked.shape[1] - 1))
 
 
 def _outlook(context: Tensor, kind: str) -> Tensor:
