@@ -35,7 +35,7 @@ def _by_rank(t: Tools, fleet: Fleet, order: Any, aim: Any, share: Any, rooms: Ro
         sites = lib.less_at(sites, site_of[:, rank : rank + 1], more)
         feeders = lib.less_at(feeders, feeder_of[:, rank : rank + 1], more)
         served.append(o.where(passed, has, give))
-    return unsorted(lib, served, order), Rooms(sites, feeders)
+    return unsorted(lib, lib.stack(served), order), Rooms(sites, feeders)
 
 
 def _by_world(t: Tools, fleet: Fleet, order: Any, aim: Any, share: Any, rooms: Rooms) -> tuple[Any, Rooms]:
