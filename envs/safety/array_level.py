@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from .library import Library
-from .tolerances import MAX_LEVEL_STEPS, NARROW, TOLERANCE
+from .tolerances import MAX_LEVEL_STEPS, TOLERANCE
+
+NEAR = 1e-9
+"""Steps below the last level to start from. The cars that were cut to it stand there, at a bend of the load; the level
+falls from step to step, and a little below it the slope counts them."""
+
+LEAST_SLOPE_KW = 1e-30
+"""Stands for no slope, and leads out of every bracket."""
 
 LEFT_OUT = 0.75
 """Cars are left out once less than this share of the groups that are looked at still lacks its level."""
@@ -42,29 +49,25 @@ def _above(o: Any, key: Any, level: Any, share: Any) -> Any:
 def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any, start: Any) -> Any:
     """Newton's method on a piecewise linear function inside a bracket, from `start`: the last level is near.
 
-    Cars that were cut before stand at one level, a bend of the load: hence the slope of the side to go to. Groups that
-    have their level are soon left out: most need three rounds, a few ten.
+    Groups that have their level are soon left out: most need three rounds, a few ten.
     """
     o, groups, looked_at = lib.ops, len(room), len(room)
     lo, hi = room * 0, room * 0 + key.max()
-    at = o.where((start > lo) & (start < hi), start, lo)
+    at = o.where((start > lo) & (start < hi), start - NEAR, lo)
     for _ in range(MAX_LEVEL_STEPS):
-        above = key - at[group]
-        excess = lib.sums(group, draw * o.minimum(o.maximum(above, 0.0), share), groups) - room
-        over = over & (o.maximum(excess, -excess) > TOLERANCE)
+        part = _above(o, key, at[group], share)
+        excess = lib.sums(group, draw * part, groups) - room
+        over = over & (abs(excess) > TOLERANCE)
         left = int(over.sum())
         if left == 0:
             break
         if left < LEFT_OUT * looked_at:
-            kept = lib.places(over[group])
-            group, key, share, draw, above = (column[kept] for column in (group, key, share, draw, above))
-            looked_at = left
+            kept, looked_at = lib.places(over[group]), left
+            group, key, share, draw, part = (column[kept] for column in (group, key, share, draw, part))
+        slope = lib.sums(group, draw * ((part > 0) & (part < share)), groups)
         rises = excess > 0
-        bent = o.where(rises[group], (above > 0) & (above <= share), (above >= 0) & (above < share))
-        slope = lib.sums(group, draw * bent, groups)
-        lo, hi = o.where(over & rises, at, lo), o.where(over & ~rises, at, hi)
-        newton = at + excess / o.where(slope > 0, slope, 1.0)
-        inside = (slope > 0) & (newton > lo) & (newton < hi)
+        lo, hi = o.where(rises, at, lo), o.where(rises, hi, at)
+        newton = at + excess / o.maximum(slope, LEAST_SLOPE_KW)
+        inside = (newton > lo) & (newton < hi)
         at = o.where(over, o.where(inside, newton, 0.5 * (lo + hi)), at)
-        over = over & (inside | (hi - lo >= NARROW))
     return at

@@ -56,28 +56,30 @@ def _cut(t: Tools, fleet: Fleet, want: Any, why: Any, rooms: Rooms, now_kw: Any,
     want, why = t.lib.ops.where(none, 0.0, want), why | none * int(Reason.REFILL)
     return t.lib.in_worlds(
         (want < 0).any(1), lambda *part: _bisect(t, *part), (want, why, floors), fleet, want, why, floors, rooms,
-        now_kw, strain,
+        now_kw, strain == float("inf"), none.any(1),
     )  # fmt: skip
 
 
 def _bisect(
-    t: Tools, fleet: Fleet, want: Any, why: Any, floors: Any, rooms: Rooms, now_kw: Any, strain: Any
+    t: Tools, fleet: Fleet, want: Any, why: Any, floors: Any, rooms: Rooms, now_kw: Any, were_due: Any, cut: Any
 ) -> tuple[Any, Any, Any]:
     """Scale all exports of a world to the greatest share that can be refilled."""
     o = t.lib.ops
-    # Without the cars that are due, all of it may do after all.
-    share = o.where(strain[:, None] == float("inf"), _shares(want, 1.0), 0.5)
+    # Where cars were due, all that the others wish may do after all; where none of them was cut, it was just tried.
+    share, tries = o.where(were_due[:, None], _shares(want, 1.0), 0.5), REFILL_STEPS
+    if bool((were_due & ~cut).all()):
+        share, tries = 0.5 * share, REFILL_STEPS - 1
     lo, hi = _shares(want, 0.0), 2.0 * share
-    for _ in range(REFILL_STEPS):
+    for _ in range(tries):
         lack, tried = _try(t, fleet, want, share, rooms, now_kw)
         fits = (lack <= STRAIN_ROUNDING_KW)[:, None]
         lo, hi, floors = o.where(fits, share, lo), o.where(fits, hi, share), o.where(fits, tried, floors)
         if bool((lo >= 1).all()):
             break
         share = o.minimum(0.5 * (lo + hi), 1.0)
-    cut = (want < 0) & (lo < 1)
-    want = o.where(cut, -export_on_step(t, fleet, o.maximum(-want, 0.0) * lo), want)
-    return want, why | cut * int(Reason.REFILL), floors
+    less = (want < 0) & (lo < 1)
+    want = o.where(less, -export_on_step(t, fleet, o.maximum(-want, 0.0) * lo), want)
+    return want, why | less * int(Reason.REFILL), floors
 
 
 def _shares(want: Any, value: float) -> Any:
