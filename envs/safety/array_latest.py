@@ -11,7 +11,7 @@ from .tolerances import LEAST_ROOM_KW, TOLERANCE
 MANY_CARS = 1000
 """From so many on it is worth planning the sites that are hardest to serve first."""
 
-NEARLY = 0.9
+NEARLY = 0.95
 """Share of the hardest site's load that makes a site one of the hardest."""
 
 
