@@ -98,7 +98,7 @@ def revoke_token(
 
 
 def bench_serve(
-    cycles: Annotated[int, typer.Option(min=10, help="Cycles of each case.")] = 200,
+    cycles: Annotated[int, typer.Option(min=10, help="Cycles of each case; 48 are a night.")] = 192,
     million: Annotated[bool, typer.Option(help="A million cars in one cycle, too.")] = True,
     bundle: Annotated[str | None, typer.Option(help="Folder of a policy; without one the rules decide.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,

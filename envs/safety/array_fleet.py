@@ -20,6 +20,7 @@ class Tools(NamedTuple):
     sites: Any  # groups of ports
     feeders: Any
     feeder_of: Any  # (S,)
+    n_feeders: int
     one_site: bool
     step_h: float
     horizon: int
@@ -67,11 +68,12 @@ def make_tools(lib: Library, car: CarModel, port: PortModel, snapshot: Snapshot)
     """The tools for the projection of `snapshot`."""
     feeder_of = snapshot.sites.feeder
     sites = lib.group(snapshot.port_site, len(feeder_of))
-    feeders = lib.group(feeder_of[snapshot.port_site], snapshot.feeders.net_load_kw.shape[1])
-    rounding = rounding_of(snapshot.ports.soc)
+    n_feeders = snapshot.feeders.net_load_kw.shape[1]
+    feeders = lib.group(feeder_of[snapshot.port_site], n_feeders)
     return Tools(
-        lib, car, port, sites, feeders, feeder_of, len(feeder_of) == 1, snapshot.step_h, snapshot.horizon, rounding
-    )
+        lib, car, port, sites, feeders, feeder_of, n_feeders, len(feeder_of) == 1, snapshot.step_h, snapshot.horizon,
+        rounding_of(snapshot.ports.soc),
+    )  # fmt: skip
 
 
 def gather(t: Tools, snapshot: Snapshot) -> Fleet:

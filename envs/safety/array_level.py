@@ -1,68 +1,73 @@
-"""Cutting shares to a room by a common level, in array form; see `plan_kernels.level`."""
+"""Cutting shares to a room by a common level, in array form; see `plan_kernels.common_level`.
+
+Cars and groups stand in one row each, of whatever worlds: (K,) and (G,).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .library import Library
-from .tolerances import MAX_LEVEL_STEPS, NARROW, TOLERANCE
+from .tolerances import MAX_LEVEL_STEPS, TOLERANCE
+
+NEAR = 1e-9
+"""Steps below the last level to start from. The cars that were cut to it stand there, at a bend of the load; the level
+falls from step to step, and a little below it the slope counts them."""
+
+LEAST_SLOPE_KW = 1e-30
+"""Stands for no slope, and leads out of every bracket."""
+
+LEFT_OUT = 0.75
+"""Cars are left out once less than this share of the groups that are looked at still lacks its level."""
 
 
-def cut_to_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any) -> Any:
-    """Cut the shares (B, N) of the groups that are `over` (B, G) to `room` kW, largest keys first.
+def cut_to_level(
+    lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any, start: Any
+) -> tuple[Any, Any]:
+    """Cut the shares (K,) of the groups that are `over` (G,) to `room` kW, largest keys first, and say the levels.
 
-    A cut share is what the car's key exceeds a level that is common to its group.
+    A cut share is what the car's key exceeds a level that is common to its group; `start` is where it may be.
     """
     o = lib.ops
     fixed = [lib.frozen(value) for value in (key, share, draw, room)]
-    level = _find_level(lib, group, fixed[0], fixed[1], fixed[2], fixed[3], over)
+    found = level = _find_level(lib, group, fixed[0], fixed[1], fixed[2], fixed[3], over, start)
     if lib.torch is not None:
         # One step of Newton's method whose value is nil: it carries the gradient of the level.
-        part = o.minimum(o.maximum(key - group.each(level), 0.0), share)
-        excess = group.total(draw * part) - room
-        slope = lib.frozen(group.total(draw * ((part > 0) & (part < share))))
+        part = _above(o, key, level[group], share)
+        excess = lib.sums(group, draw * part, len(room)) - room
+        slope = lib.frozen(lib.sums(group, draw * ((part > 0) & (part < share)), len(room)))
         moved = over & (slope > 0)
         level = level + o.where(moved, excess - lib.frozen(excess), 0.0) / o.where(moved, slope, 1.0)
-    cut = o.minimum(o.maximum(key - group.each(level), 0.0), share)
-    return o.where(group.each(over), cut, share)
+    cut = _above(o, key, level[group], share)
+    return o.where(over[group], cut, share), found
 
 
-def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any) -> Any:
-    """Newton's method on a piecewise linear function inside a bracket, from where the sorted bends put the level."""
-    o = lib.ops
-    hi = group.highest(key)
-    lo = hi * 0
-    at = o.minimum(o.maximum(_by_sorting(lib, group, key, share, draw, room), lo), hi)
-    for _ in range(MAX_LEVEL_STEPS):
-        part = o.minimum(o.maximum(key - group.each(at), 0.0), share)
-        excess = group.total(draw * part) - room
-        over = over & (o.maximum(excess, -excess) > TOLERANCE)
-        if not bool(over.any()):
-            break
-        slope = group.total(draw * ((part > 0) & (part < share)))
-        lo, hi = o.where(over & (excess > 0), at, lo), o.where(over & (excess <= 0), at, hi)
-        newton = at + excess / o.where(slope > 0, slope, 1.0)
-        inside = (slope > 0) & (newton > lo) & (newton < hi)
-        at = o.where(over, o.where(inside, newton, 0.5 * (lo + hi)), at)
-        over = over & (inside | (hi - lo >= NARROW))
-    return at
+def _above(o: Any, key: Any, level: Any, share: Any) -> Any:
+    return o.minimum(o.maximum(key - level, 0.0), share)
 
 
-def _by_sorting(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any) -> Any:
-    """Levels (B, G) at which the groups' load meets `room`, but for rounding; anything where it never does.
+def _find_level(lib: Library, group: Any, key: Any, share: Any, draw: Any, room: Any, over: Any, start: Any) -> Any:
+    """Newton's method on a piecewise linear function inside a bracket, from `start`: the last level is near.
 
-    From above, a car's load begins at its key and is full `share` below it. The bends of all cars are sorted by group
-    and height; the load at each follows from the slopes before it.
+    Groups that have their level are soon left out: most need three rounds, a few ten.
     """
-    o, rows = lib.ops, group.twice
-    height, slope = lib.join([key, key - share], 1), lib.join([draw, -draw], 1)
-    order = lib.argsort(-height, stable=False)  # what lies level is level in either order
-    order = lib.take(order, lib.argsort(rows.index[order]))
-    height, slope = lib.take(height, order), lib.take(slope, order).cumsum(1)
-    rise = slope[:, :-1] * (height[:, :-1] - height[:, 1:]) * rows.goes_on
-    load = lib.join([rise[:, :1] * 0, rise.cumsum(1)], 1)
-    load = load - rows.sorted.each(load[:, rows.first])
-    below = rows.first + lib.whole(rows.sorted.total(o.where(load <= rows.sorted.each(room), load * 0 + 1, 0.0)))
-    at = o.maximum(o.minimum(o.maximum(below, rows.first + 1), rows.last), 1)
-    before = lib.take(slope, at - 1)
-    return lib.take(height, at) + (lib.take(load, at) - room) / o.where(before > 0, before, 1.0)
+    o, groups, looked_at = lib.ops, len(room), len(room)
+    lo, hi = room * 0, room * 0 + key.max()
+    at = o.where((start > lo) & (start < hi), start - NEAR, lo)
+    for _ in range(MAX_LEVEL_STEPS):
+        part = _above(o, key, at[group], share)
+        excess = lib.sums(group, draw * part, groups) - room
+        over = over & (abs(excess) > TOLERANCE)
+        left = int(over.sum())
+        if left == 0:
+            break
+        if left < LEFT_OUT * looked_at:
+            kept, looked_at = lib.places(over[group]), left
+            group, key, share, draw, part = (column[kept] for column in (group, key, share, draw, part))
+        slope = lib.sums(group, draw * ((part > 0) & (part < share)), groups)
+        rises = excess > 0
+        lo, hi = o.where(rises, at, lo), o.where(rises, hi, at)
+        newton = at + excess / o.maximum(slope, LEAST_SLOPE_KW)
+        inside = (newton > lo) & (newton < hi)
+        at = o.where(over, o.where(inside, newton, 0.5 * (lo + hi)), at)
+    return at

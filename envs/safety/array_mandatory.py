@@ -7,7 +7,7 @@ from typing import Any
 from .array_fleet import Fleet, Tools
 from .array_plan import power_at
 from .car import TINY_HOURS
-from .ranking import order_by, pick, unsorted
+from .ranking import order_by, unsorted
 from .reasons import Reason
 from .tolerances import TOLERANCE
 
@@ -42,21 +42,25 @@ def add_reserve(t: Tools, fleet: Fleet, must: Any, why: Any, wary_kw: Any) -> tu
 
 
 def _raise(t: Tools, fleet: Fleet, must: Any, why: Any, extra: Any) -> tuple[Any, Any]:
-    """Give `extra` kW (B,) to the cars of least laxity, each up to what it can use in this step."""
+    """Give `extra` kW (B,) to the cars of least laxity, each up to what it can use in this step.
+
+    What is left for a car is what those before it would leave if they got all they can use: where one of them gets
+    less, there is nothing left after it.
+    """
     o, lib, f = t.lib.ops, t.lib, fleet
-    useful = o.minimum(power_at(t, f, f.need) * o.minimum(f.need, 1.0), f.top)
-    open_ = f.here & (f.need > 0) & (must < f.top)
+    useful = o.minimum(power_at(lib, f, f.need) * o.minimum(f.need, 1.0), f.top)
     order = order_by(lib, f.left - f.need, f.here)
-    powers, flags = [], []
-    for rank in range(order.shape[1]):
-        now, top, step, least, most, able = (
-            pick(lib, column, order, rank) for column in (must, f.top, f.step, f.min_charge, useful, open_)
-        )
-        more = o.minimum(most - now, extra)
-        raised = able & (extra > TOLERANCE) & (more > 0)
-        power = o.minimum(o.maximum(t.port.ceil_to_step(now + more, step, t.rounding), least), top)
-        power = o.where(raised, power, now)
-        extra = extra - (power - now)
-        powers.append(power)
-        flags.append(raised)
-    return unsorted(lib, powers, order), why | unsorted(lib, flags, order) * int(Reason.LOOK_AHEAD)
+    now, top, step, least, able, more = (
+        lib.take(column, order)
+        for column in (must, f.top, f.step, f.min_charge, f.here & (f.need > 0) & (must < f.top), useful - must)
+    )
+    able = able & (more > 0)
+
+    def raised(by: Any) -> Any:
+        return o.minimum(o.maximum(t.port.ceil_to_step(now + by, step, t.rounding), least), top)
+
+    gain = o.where(able, raised(more) - now, 0.0)
+    left = extra[:, None] - (gain.cumsum(1) - gain)
+    given = able & (left > TOLERANCE)
+    power = o.where(given, raised(o.minimum(more, left)), now)
+    return unsorted(lib, power, order), why | unsorted(lib, given, order) * int(Reason.LOOK_AHEAD)

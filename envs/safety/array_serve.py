@@ -35,7 +35,7 @@ def _by_rank(t: Tools, fleet: Fleet, order: Any, aim: Any, share: Any, rooms: Ro
         sites = lib.less_at(sites, site_of[:, rank : rank + 1], more)
         feeders = lib.less_at(feeders, feeder_of[:, rank : rank + 1], more)
         served.append(o.where(passed, has, give))
-    return unsorted(lib, served, order), Rooms(sites, feeders)
+    return unsorted(lib, lib.stack(served), order), Rooms(sites, feeders)
 
 
 def _by_world(t: Tools, fleet: Fleet, order: Any, aim: Any, share: Any, rooms: Rooms) -> tuple[Any, Rooms]:
@@ -43,10 +43,11 @@ def _by_world(t: Tools, fleet: Fleet, order: Any, aim: Any, share: Any, rooms: R
     share, rooms = share.copy(), Rooms(*(room.copy() for room in rooms))
     for world, ports in enumerate(order):
         ports = ports[(aim > share)[world, ports]]
-        columns = (column[world, ports] for column in (share, aim, fleet.step, fleet.min_charge))
+        whole = t.port.floor_to_step(aim[world, ports], fleet.step[world, ports], t.rounding)
+        has, goal, step, least = (column[world, ports] for column in (share, aim, fleet.step, fleet.min_charge))
         groups = (t.sites.index[ports], t.feeders.index[ports])
         sites, feeders = (room[world].tolist() for room in rooms)
-        share[world, ports] = _served([*columns, *groups], sites, feeders, t.rounding)
+        share[world, ports] = _served([has, goal, whole, step, least, *groups], sites, feeders, t.rounding)
         rooms.sites[world], rooms.feeders[world] = sites, feeders
     return share, rooms
 
@@ -54,11 +55,14 @@ def _by_world(t: Tools, fleet: Fleet, order: Any, aim: Any, share: Any, rooms: R
 def _served(columns: list[Any], sites: list[float], feeders: list[float], rounding: float) -> list[float]:
     """What each car of one world has in the end; the rooms of `sites` and `feeders` shrink by it."""
     floor_to_step, served = port_model("plain").floor_to_step, []
-    for has, goal, step, least, s, f in zip(*(np.asarray(column).tolist() for column in columns), strict=True):
-        give = floor_to_step(min(goal, has + max(min(sites[s], feeders[f]), 0.0)), step, rounding)
-        if give <= has or give * (1.0 + rounding) < least:
-            give = has
-        sites[s] -= give - has
-        feeders[f] -= give - has
+    for has, goal, whole, step, least, s, f in zip(*(np.asarray(x).tolist() for x in columns), strict=True):
+        room = min(sites[s], feeders[f])
+        give = has
+        if room > 0.0:
+            give = whole if has + room >= goal else floor_to_step(has + room, step, rounding)
+            if give <= has or give * (1.0 + rounding) < least:
+                give = has
+            sites[s] -= give - has
+            feeders[f] -= give - has
         served.append(give)
     return served

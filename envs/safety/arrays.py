@@ -13,8 +13,9 @@ from ..snapshot import Snapshot, require_shape
 from .array_exports import box, limit_exports, need_after_exports
 from .array_fleet import Fleet, Tools, gather, make_tools
 from .array_imports import economic_laxity, imports_fit, raise_to_mandatory, share_imports
+from .array_latest import crowd_of, own_floors
 from .array_mandatory import add_reserve, must_charge
-from .array_plan import fill, floors_of, latest_starts_fit, own_floors, planned_now
+from .array_plan import floors_of, planned_now
 from .array_refill import refill_exports
 from .array_rooms import Rooms, export_room_now, import_room_now, planned, rooms_ahead
 from .car import car_model
@@ -75,17 +76,19 @@ class ArrayProjector:
         exporting = (want < 0).any(1)
         need = need_after_exports(t, fleet, want, 1.0) if bool(exporting.any()) else fleet.need
         # With the margins first: where everybody can wait in spite of them, nothing else is needed.
-        tight = ~latest_starts_fit(t, fleet, need, wary)
-        floors = own_floors(t, fleet, need)
+        tight, floors = crowd_of(t, fleet, need, wary).worlds, own_floors(t, fleet, need)
         if not bool(tight.any()):
             return want, *must_charge(t, fleet, want, floors, why)
         now_kw = t.lib.ops.minimum(now.sites.sum(1), now.feeders.sum(1))
-        want, why = t.lib.in_worlds(
-            tight & exporting, lambda *part: refill_exports(t, *part), (want, why), fleet, want, why, wary, now_kw
+        (floors,) = t.lib.in_worlds(
+            tight & ~exporting, lambda *part: (floors_of(t, *part),), (floors,), fleet, need, wary
         )
+        want, why, floors = t.lib.in_worlds(
+            tight & exporting, lambda *part: refill_exports(t, *part), (want, why, floors), fleet, want, why, wary,
+            now_kw,
+        )  # fmt: skip
         need = need_after_exports(t, fleet, want, 1.0) if bool(exporting.any()) else fleet.need
         has_margins = reserve.headroom_factor < 1.0 or reserve.expected_arrivals_factor > 0.0
-        (floors,) = t.lib.in_worlds(tight, lambda *part: (fill(t, *part),), (floors,), fleet, need, wary)
         if not has_margins:
             return want, *must_charge(t, fleet, want, floors, why)
         # What can wait under the margins can wait without them.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -58,25 +57,35 @@ class Library:
         np.put_along_axis(groups := groups.copy(), index, self.take(groups, index) - less[:, None], 1)
         return groups
 
-    def argsort(self, values: Any, stable: bool = True) -> Any:
-        """Order of each row; of NumPy's whole numbers those of 16 bits are counted, not compared."""
+    def argsort(self, values: Any) -> Any:
+        """Order of each row; equal ones stay in theirs."""
         if self.torch is not None:
-            return self.torch.argsort(values, dim=1, stable=stable)
-        return np.argsort(values, axis=1, kind="stable" if stable else None)
+            return self.torch.argsort(values, dim=1, stable=True)
+        return np.argsort(values, axis=1, kind="stable")
 
-    def short(self, values: Any, most: int) -> Any:
-        """Whole numbers below `most` in as few bits as sorting them needs."""
-        return values.astype(np.uint16) if self.torch is None and most < 1 << 16 else values
+    def places(self, flags: Any) -> tuple[Any, ...]:
+        """Indices of the set flags, an array per axis."""
+        return tuple(flags.nonzero(as_tuple=True) if self.torch is not None else flags.nonzero())
+
+    def sums(self, index: Any, values: Any, count: int) -> Any:
+        """Sum of the values (K,) by their index (K,), (count,): one after the other, as the compiled loops add."""
+        if self.torch is not None:
+            return values.new_zeros(count).index_add(0, index, values)
+        return np.bincount(index, values, count)
 
     def join(self, parts: list[Any], axis: int) -> Any:
         """Arrays one after the other."""
         return self.torch.cat(parts, axis) if self.torch is not None else np.concatenate(parts, axis)
 
-    def select(self, record: Any, worlds: Any) -> Any:
-        """The given worlds of an array (B, ...) or of a named tuple of such arrays."""
+    def stack(self, columns: list[Any]) -> Any:
+        """Columns (B,) side by side, (B, K)."""
+        return self.torch.stack(columns, 1) if self.torch is not None else np.stack(columns, 1)
+
+    def select(self, record: Any, places: Any) -> Any:
+        """The given places, worlds for the most part, of an array or of a named tuple of arrays."""
         if isinstance(record, tuple):
-            return type(record)(*(self.select(part, worlds) for part in record))
-        return record[worlds]
+            return type(record)(*(self.select(part, places) for part in record))
+        return record[places]
 
     def in_worlds(
         self, flags: Any, function: Callable[..., tuple[Any, ...]], old: tuple[Any, ...], *records: Any
@@ -86,30 +95,21 @@ class Library:
             return old
         if bool(flags.all()):
             return function(*records)
-        worlds = flags.nonzero()[0] if self.torch is None else flags.nonzero()[:, 0]
+        worlds = self.places(flags)
         new = function(*(self.select(record, worlds) for record in records))
-        return tuple(self._put(whole, worlds, part) for whole, part in zip(old, new, strict=True))
+        return tuple(self.put(whole, worlds, part) for whole, part in zip(old, new, strict=True))
 
-    def _put(self, whole: Any, worlds: Any, part: Any) -> Any:
+    def put(self, whole: Any, places: tuple[Any, ...], part: Any) -> Any:
+        """`whole` with `part` at the given places."""
         if self.torch is not None:
-            return whole.index_put((worlds,), part)
+            return whole.index_put(places, part)
         whole = whole.copy()
-        whole[worlds] = part
+        whole[places] = part
         return whole
 
     def group(self, index: Any, count: int) -> Group:
         """The ports' `count` sites or feeders from their `index` (N,)."""
         return NumpyGroup(self, index, count) if self.torch is None else TorchGroup(self, index.long(), count)
-
-
-class Twice(NamedTuple):
-    """Two rows per port, sorted by group: what begins and ends at the ports of a group, in one list."""
-
-    index: Any  # (2N,) the group of the row before the sorting
-    sorted: Group
-    goes_on: Any  # (2N - 1,) whether the next row is of the same group
-    first: Any  # (G,) row of each group
-    last: Any
 
 
 class Group:
@@ -126,29 +126,10 @@ class Group:
         """Sum of (B, N) by group, (B, G), on top of `start`: member after member, as the compiled loops add."""
         raise NotImplementedError
 
-    def highest(self, ports: Any) -> Any:
-        """Maximum of (B, N) by group, (B, G); 0 for a group without ports."""
-        raise NotImplementedError
-
-    def profile(self, ports: Any) -> Any:
-        """Sum of (B, N, H) by group, (B, G, H)."""
-        raise NotImplementedError
-
-    @cached_property
-    def twice(self) -> Twice:
-        lib, index = self._lib, self._lib.join([self.index, self.index], 0)
-        rows = index[lib.argsort(index[None])[0]]
-        group = lib.group(rows, self._count)
-        members = lib.whole(group.total(lib.doubles(rows[None]) * 0 + 1))[0]
-        first = lib.ops.minimum(members.cumsum(0) - members, len(rows) - 1)  # a group may be empty
-        return Twice(lib.short(index, self._count), group, rows[1:] == rows[:-1], first, first + members - 1)
-
 
 class NumpyGroup(Group):
     def __init__(self, lib: Library, index: Any, count: int) -> None:
         super().__init__(lib, index, count)
-        self._order = np.argsort(index, kind="stable")
-        self._present, self._first = np.unique(index[self._order], return_index=True)
         self._flat: Any = np.zeros((0, 0), np.int64)  # each port's group, counted through all worlds
 
     def total(self, ports: Any, start: Any = None) -> Any:
@@ -160,26 +141,8 @@ class NumpyGroup(Group):
             where, what = np.concatenate([np.arange(groups), where]), np.concatenate([start.ravel(), what])
         return np.bincount(where, what, groups).reshape(worlds, self._count)
 
-    def highest(self, ports: Any) -> Any:
-        return self._reduced(np.maximum, ports)
-
-    def profile(self, ports: Any) -> Any:
-        return self._reduced(np.add, ports)
-
-    def _reduced(self, operation: Any, ports: Any) -> Any:
-        out = np.zeros((len(ports), self._count, *ports.shape[2:]))
-        out[:, self._present] = operation.reduceat(ports[:, self._order], self._first, axis=1)
-        return out
-
 
 class TorchGroup(Group):
     def total(self, ports: Any, start: Any = None) -> Any:
         start = ports.new_zeros(len(ports), self._count) if start is None else start
         return start.index_add(1, self.index, ports)
-
-    def highest(self, ports: Any) -> Any:
-        index = self.index.expand(ports.shape)
-        return ports.new_zeros(len(ports), self._count).scatter_reduce(1, index, ports, "amax")
-
-    def profile(self, ports: Any) -> Any:
-        return ports.new_zeros(len(ports), self._count, ports.shape[2]).index_add(1, self.index, ports)

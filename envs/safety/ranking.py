@@ -21,10 +21,10 @@ def pick(lib: Library, column: Any, order: Any, rank: int) -> Any:
     return lib.take(column, order[:, rank : rank + 1])[:, 0]
 
 
-def unsorted(lib: Library, ranked: list[Any], order: Any) -> Any:
-    """Values given by rank, back in port order (B, N)."""
+def unsorted(lib: Library, ranked: Any, order: Any) -> Any:
+    """Values (B, N) given by rank, back in port order."""
     if lib.torch is not None:
-        return lib.torch.stack(ranked, 1).gather(1, lib.torch.argsort(order, dim=1))
-    out = np.empty(order.shape, ranked[0].dtype)
-    np.put_along_axis(out, order, np.stack(ranked, 1), 1)
+        return ranked.gather(1, lib.torch.argsort(order, dim=1))
+    out = np.empty(order.shape, ranked.dtype)
+    np.put_along_axis(out, order, ranked, 1)
     return out

@@ -14,6 +14,8 @@ Array = Any
 
 START = datetime(2026, 7, 15, 18, tzinfo=UTC)
 INTERVAL_S = 900
+NIGHT_STEPS = 48
+"""From 18:00 until 06:00, when the first cars leave: the hours in which cars are worth deciding for."""
 STEPS = 96
 CARS_PER_SITE = 100
 FULL_KW = 11.0
@@ -23,11 +25,13 @@ SLACK, BINDING = 1.2, 0.25
 
 
 def fleet_request(cars: int, step: int, *, binding: bool, seed: int = 0) -> DispatchRequest:
-    """The state of a fleet at a step of the evening.
+    """The state of a fleet at a step of a night; night follows night, each with the same cars as they come home.
+
+    Until 21:00 power is dear, and who may export wants to; until midnight cars wait; then all want to charge.
 
     Args:
         cars: how many; a hundred a site.
-        step: of 15 minutes from 18:00.
+        step: of 15 minutes from 18:00 of the first night, or before it; see `NIGHT_STEPS`.
         binding: whether the sites' import limits are a quarter of what the cars could draw, or more than all of it.
         seed: of the cars; the same ones at every step.
     """
@@ -37,7 +41,8 @@ def fleet_request(cars: int, step: int, *, binding: bool, seed: int = 0) -> Disp
     base = rng.uniform(5.0, 20.0, sites)
     share = BINDING if binding else SLACK
     limit = base + share * FULL_KW * np.bincount(site, minlength=sites)
-    start = START + timedelta(seconds=step * INTERVAL_S)
+    night, step = divmod(step, NIGHT_STEPS)
+    start = START + timedelta(days=night, seconds=step * INTERVAL_S)
     return parse_request(
         {
             "fleet": f"bench-{cars}",
@@ -53,6 +58,11 @@ def fleet_request(cars: int, step: int, *, binding: bool, seed: int = 0) -> Disp
             "prices": _prices(step),
         }
     )
+
+
+def clock(step: int) -> str:
+    """The time of day at which a step of the first night begins."""
+    return f"{START + timedelta(seconds=step * INTERVAL_S):%H:%M}"
 
 
 def _ports(rng: np.random.Generator, n: int, site: Array, step: int) -> dict[str, Any]:

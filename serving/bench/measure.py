@@ -21,7 +21,7 @@ from ...configs.messages import ConfigError
 from ..http import arrow
 from ..messages.canonical import canonical_json
 from ..messages.request import DispatchRequest, request_document
-from .fleets import fleet_request
+from .fleets import NIGHT_STEPS, clock, fleet_request
 
 Array = Any
 
@@ -33,7 +33,11 @@ START_LIMIT_S = 120.0
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table."""
+    """One row of the table.
+
+    Args:
+        warm_up: cycles before 18:00 of the first night, for what is done once: imports, tables, connections.
+    """
 
     cars: int
     binding: bool
@@ -50,17 +54,23 @@ class Case:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one case; milliseconds from the first byte sent to the last one received, CPU time a cycle beside it."""
+    """Of one case; milliseconds from the first byte sent to the last one received, CPU time a cycle beside it.
+
+    `hours` are those of the cycles that were measured, `worst_at` is when the server took the most CPU time.
+    """
 
     cars: int
     limits: str
     media: str
     cycles: int
+    hours: str
     ms_p50: float
     ms_p90: float
     ms_p99: float
     ms_worst: float
     server_cpu_ms: float
+    server_cpu_ms_worst: float
+    worst_at: str
     request_bytes: int
     answer_bytes: int
     server_peak_mib: float
@@ -128,22 +138,38 @@ def measure(case: Case, bundle: str | None = None) -> tuple[Figures, float, floa
     """One case on a fresh server: its figures, the server's start in seconds, and its idle memory in MiB."""
     with tempfile.TemporaryDirectory(prefix="ebbflow-bench-") as name, running(Path(name), bundle) as server:
         idle_mib = server.memory_mib()
-        took, cpu_s, sent, got = _ask(case, server)
-        p50, p90, p99, worst = (round(float(x), 2) for x in np.percentile(1e3 * took, [50, 90, 99, 100]))
-        limits = "binding" if case.binding else "slack"
-        media = "json" if case.media == JSON else "arrow"
-        peak = round(server.memory_mib("VmHWM"), 1)
-        cpu_ms = round(1e3 * cpu_s / case.cycles, 2)
-        figures = Figures(case.cars, limits, media, case.cycles, p50, p90, p99, worst, cpu_ms, sent, got, peak)
+        asked = _ask(case, server)
+        figures = _figures(case, *asked, server.memory_mib("VmHWM"))
         return figures, round(server.start_s, 2), round(idle_mib, 1)
 
 
-def _ask(case: Case, server: Server) -> tuple[Array, float, int, int]:
-    """Seconds of each cycle, the server's CPU seconds over all of them, and the sizes of the last bodies."""
-    took, cpu_s, sent, got = [], 0.0, 0, 0
+def _figures(case: Case, took: Array, cpu_s: Array, sent: int, got: int, peak_mib: float) -> Figures:
+    p50, p90, p99, worst = np.percentile(1e3 * took, [50, 90, 99, 100]).round(2).tolist()
+    return Figures(
+        cars=case.cars,
+        limits="binding" if case.binding else "slack",
+        media="json" if case.media == JSON else "arrow",
+        cycles=case.cycles,
+        hours=f"{clock(0)} to {clock(min(case.cycles, NIGHT_STEPS))}",
+        ms_p50=p50,
+        ms_p90=p90,
+        ms_p99=p99,
+        ms_worst=worst,
+        server_cpu_ms=round(1e3 * float(cpu_s.mean()), 2),
+        server_cpu_ms_worst=round(1e3 * float(cpu_s.max()), 2),
+        worst_at=clock(int(cpu_s.argmax()) % NIGHT_STEPS),
+        request_bytes=sent,
+        answer_bytes=got,
+        server_peak_mib=round(peak_mib, 1),
+    )
+
+
+def _ask(case: Case, server: Server) -> tuple[Array, Array, int, int]:
+    """Seconds of each cycle, the server's CPU seconds in it, and the sizes of the last bodies."""
+    took, cpu_s, sent, got = [], [], 0, 0
     with httpx.Client(base_url=server.url, timeout=LIMIT_S, trust_env=False) as client:
         for step in range(-case.warm_up, case.cycles):
-            body = _body(fleet_request(case.cars, step + case.warm_up, binding=case.binding), case.media)
+            body = _body(fleet_request(case.cars, step, binding=case.binding), case.media)
             before, began = server.cpu_s(), time.perf_counter()
             answer = client.post("/v1/dispatch", content=body, headers={"content-type": case.media})
             ended = time.perf_counter()
@@ -151,9 +177,9 @@ def _ask(case: Case, server: Server) -> tuple[Array, float, int, int]:
                 raise ConfigError(f"the server answered {answer.status_code}: {answer.text[:200]}")
             if step >= 0:
                 took.append(ended - began)
-                cpu_s += server.cpu_s() - before
+                cpu_s.append(server.cpu_s() - before)
                 sent, got = len(body), len(answer.content)
-    return np.array(took), cpu_s, sent, got
+    return np.array(took), np.array(cpu_s), sent, got
 
 
 def _body(request: DispatchRequest, media: str) -> bytes:

@@ -5,12 +5,23 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ebbflow.envs.safety import Projector, Reason, Reserve, array_serve, make_projector, projection
+from ebbflow.envs.safety import (
+    Projector,
+    Reason,
+    Reserve,
+    array_latest,
+    array_plan,
+    array_refill,
+    array_serve,
+    make_projector,
+    projection,
+)
 from ebbflow.envs.safety.projection import ExpectedLoad
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.snapshot import Snapshot
@@ -25,10 +36,12 @@ DEPOT = Stress(sites=1, feeders=1, ports=10, tight=0.35, hours=8)
 HOMES = Stress(sites=6, feeders=1, tight=0.4, hours=4, lookahead_hours=6)
 
 
-def simulator(stress: Stress, change: Any = None, dtype: str = "float64") -> Simulator:
-    days = [random_scenario(np.random.default_rng(seed), stress) for seed in range(WORLDS)]
-    days = [change(day, np.random.default_rng(seed)) if change else day for seed, day in enumerate(days)]
-    return Simulator(days, WORLDS, backend="numba", dtype=dtype)
+def simulator(
+    stress: Stress, change: Any = None, dtype: str = "float64", seeds: Sequence[int] = range(WORLDS)
+) -> Simulator:
+    days = [random_scenario(np.random.default_rng(seed), stress) for seed in seeds]
+    days = [change(day, np.random.default_rng(seed)) if change else day for seed, day in zip(seeds, days, strict=True)]
+    return Simulator(days, len(days), backend="numba", dtype=dtype)
 
 
 def requests(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -38,15 +51,17 @@ def requests(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return np.where(rng.random(shape) < 0.05, np.nan, asked)
 
 
-def compare(stress: Stress, reserve: Reserve, change: Any = None, dtype: str = "float64") -> int:
+def compare(
+    stress: Stress, reserve: Reserve, change: Any = None, dtype: str = "float64", seeds: Sequence[int] = range(WORLDS)
+) -> int:
     """Run days on the compiled projection, hold the array form against it; returns all reasons that came up."""
-    sim, seen = simulator(stress, change, dtype), 0
+    sim, seen = simulator(stress, change, dtype, seeds), 0
     loops, arrays = make_projector("numba", reserve), make_projector("numpy", reserve)
     rng = np.random.default_rng(1)
     sim.reset()
     for step in range(sim.n_steps):
         snapshot = sim.snapshot()
-        asked = requests(rng, (WORLDS, sim.n_ports))
+        asked = requests(rng, (len(seeds), sim.n_ports))
         expected = loops.project(snapshot, asked)
         if step % EVERY == 0:
             with warnings.catch_warnings():
@@ -161,6 +176,28 @@ def test_torch_gradients_are_those_of_finite_differences(tight: float) -> None:
 def test_many_worlds_are_served_rank_by_rank_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(array_serve, "FEW_WORLDS", 0)
     compare(SHARED, Reserve(0.9, 0.0))
+
+
+def no_feeder_limits(day: Scenario, rng: np.random.Generator) -> Scenario:
+    return dataclasses.replace(day, feeder_import_limit_kw=np.full_like(day.feeder_import_limit_kw, np.inf))
+
+
+def test_a_plan_that_is_given_up_at_the_hardest_sites_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large fleets where no feeder binds: what these sites lack says that not all can be exported."""
+    monkeypatch.setattr(array_latest, "MANY_CARS", 0)
+    given_up, whole = [], array_plan.floors_of
+
+    def floors_of(t: Any, fleet: Any, need: Any, rooms: Any, enough: Any = None) -> Any:
+        answers: list[bool] = []
+        asked = enough and (lambda floors: answers.append(enough(floors)) or answers[-1])
+        floors = whole(t, fleet, need, rooms, asked)
+        given_up.append(answers == [True])
+        return floors
+
+    monkeypatch.setattr(array_refill, "floors_of", floors_of)
+    for seed in range(6):
+        compare(dataclasses.replace(SHARED, ports=12, sites=4), Reserve(0.9, 0.0), no_feeder_limits, seeds=[seed])
+    assert any(given_up)
 
 
 def test_the_load_of_later_cars_is_computed_once_per_content(monkeypatch: pytest.MonkeyPatch) -> None:

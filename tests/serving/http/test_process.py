@@ -42,6 +42,16 @@ def test_it_starts_quickly_without_a_model_and_stays_small(server: Server) -> No
     assert (told.status_code, told.json()["state"]) == (200, "degraded")
 
 
+def test_an_answer_does_not_wait_for_the_client_to_confirm_its_head(server: Server) -> None:
+    took = []
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
+        for _ in range(30):
+            began = time.perf_counter()
+            client.get("/livez")
+            took.append(time.perf_counter() - began)
+    assert min(took[10:]) < 0.03, "a delayed confirmation takes 40 ms"
+
+
 def test_serving_loads_nothing_heavy() -> None:
     code = (
         "import sys, importlib, ebbflow.serving; "
