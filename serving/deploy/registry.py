@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ...configs.messages import ConfigError
+from ...configs.mlflow_store import DEFAULT_URI, SETTING, SQLITE, mind_manners, quieten, without_password
 
 SCHEME = "models:/"
 ARTIFACT = "bundle"
 """Folder of a run's artifacts that holds its bundle, as `ebbflow train` registers it."""
-
-SETTING, DEFAULT_URI = "MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"
-
-HABITS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
-"""Unless the user says otherwise: a server that does not answer must not hold up a roll-out for minutes."""
 
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """MLflow's words for a model, version or alias that is not there."""
@@ -71,13 +61,11 @@ def fetch(source: str, into: Path, uri: str | None = None) -> Fetched:
     """
     wanted, where = parse_source(source), uri or os.environ.get(SETTING) or DEFAULT_URI
     _check_store(where)
-    for name, value in HABITS.items():
-        os.environ.setdefault(name, value)
+    mind_manners()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    for noisy in ("alembic", "mlflow"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    quieten()
     try:
         client = MlflowClient(where, where)
         found: Any = (
@@ -105,12 +93,11 @@ def _why(source: str, wanted: Wanted, uri: str, error: Any) -> str:
 
 def _check_store(uri: str) -> None:
     """Asking a sqlite store that is not there would make one."""
-    path = uri.removeprefix("sqlite:///")
+    path = uri.removeprefix(SQLITE)
     if path != uri and not Path(path).is_file():
         raise ConfigError(f"{path}: no such tracking store; name one by --tracking or {SETTING}")
 
 
 def _shown(text: str, uri: str | None = None) -> str:
-    """One line without the password that the store's address holds."""
-    password = urlsplit(uri or text).password
-    return (text.replace(f":{password}@", ":***@") if password else text).splitlines()[0][:300]
+    """One line of it, without the store's password; the text is the address where none is given."""
+    return without_password(text, uri or text).splitlines()[0][:300]

@@ -35,8 +35,10 @@ CAR = {
 """A car's numbers: where a fresh network has them, and how far from there a search looks at first.
 
 The losses are those of the catalogue's cars and chargers (0.89 either way, 0.17 kW; configs/presets/vehicles), the
-wear is what a kWh out of the battery costs: told as they are, the thresholds fit every price level. On home-texas
-they alone took the fresh rule from 92.9 to 93.6 % captured, full power at once to 94.1 %, the sun to 94.5 %.
+wear is what a kWh out of the battery costs: told as they are, the thresholds fit every price level. On 96 validation
+days of home-texas they alone took the fresh rule from 92.9 to 93.6 % captured, full power at once to 94.1 %, the sun
+to 94.5 %; in home-california hours cut as the clock cuts them, no keeping beyond the next refill, and refills that
+better hours take brought 95.0 to 95.7 %.
 """
 
 SHIFTED = {"laxity": 0.015, "nothing_saved": 0.001, "own_from": 0.01, "sold_from": 0.01}

@@ -43,7 +43,8 @@ class _Cars:
         self._round_trip = torch.clamp(numbers("round_trip"), min=0.1)
         have_kwh = self._field("spare") * self._field("capacity_kwh") * ENERGY_SCALE
         self._have_h = have_kwh / torch.clamp(self._give * POWER_SCALE, min=1.0)
-        self._coming = self._stay.until_refill(self._refill(self._own_need_h))
+        self._last = self._refill(self._own_need_h)  # of the hours that its own need takes
+        self._coming = self._stay.until_refill(self._last)
 
     def wish(self) -> Tensor:
         needed = torch.maximum(self._for_need(), self._from_sun())
@@ -64,8 +65,7 @@ class _Cars:
         can = torch.clamp(self._field("can_charge_kw"), min=1e-3)
         # Told relative to the full set-point, as in `meter.own_load`.
         surplus = torch.clamp(-self._field("site_load"), min=0.0) * torch.maximum(can, self._give) / can
-        last = self._refill(self._field("hours_needed") * DAY_H)
-        return torch.clamp(surplus, max=1.0) * self._rises(last - self._sell, "sun")
+        return torch.clamp(surplus, max=1.0) * self._rises(self._last - self._sell, "sun")
 
     def _to_sell(self) -> Tensor:
         """Buy for the best hour that what the car has does not serve."""

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from ...configs.mlflow_store import DEFAULT_URI, SETTING, SQLITE, mind_manners, quieten, without_password
 from .tracker import TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 NOWHERE = "none"
-DEFAULT_URI = "sqlite:///mlflow.db"
-SETTING = "MLFLOW_TRACKING_URI"
-SQLITE = "sqlite:///"
 ARTIFACTS = "mlruns"
 """Folder beside a sqlite file in which its artifacts lie."""
-
-HABITS = {
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
-"""Unless the user says otherwise: a server that does not answer must not hold up a training for minutes."""
 
 
 def tracking_uri(asked: str | None) -> str | None:
@@ -49,11 +38,10 @@ def connect(uri: str) -> MlflowClient:
         ModuleNotFoundError: mlflow is not installed.
         TrackingError: the store cannot be reached, or is none.
     """
-    for name, value in HABITS.items():
-        os.environ.setdefault(name, value)
+    mind_manners()
     from mlflow import MlflowClient
 
-    _quiet()
+    quieten()
     with _alone(uri):
         client: MlflowClient = asking(uri, MlflowClient, uri, uri)
         asking(uri, client.search_experiments, max_results=1)
@@ -91,10 +79,10 @@ def asking(uri: str, ask: Any, *arguments: Any, **named: Any) -> Any:
     try:
         return ask(*arguments, **named)
     except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
-        why = shown(str(error).partition("\n")[0].partition(" (Caused by")[0], uri)
+        why = without_password(str(error).partition("\n")[0].partition(" (Caused by")[0], uri)
         raise TrackingError(
-            f"tracking store {shown(uri, uri)} cannot be used: {why[:300]}; start it, name another by --tracking or "
-            f"{SETTING}, or record nothing with --tracking {NOWHERE}"
+            f"tracking store {without_password(uri, uri)} cannot be used: {why[:300]}; start it, name another by "
+            f"--tracking or {SETTING}, or record nothing with --tracking {NOWHERE}"
         ) from error
 
 
@@ -114,16 +102,8 @@ def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
 
 def ui_command(uri: str) -> str:
     """What to type, or where to look, to see the store."""
-    return shown(uri, uri) if uri.startswith("http") else f"mlflow ui --backend-store-uri {shown(uri, uri)}"
-
-
-def shown(text: str, uri: str) -> str:
-    """The text without the password that the address holds."""
-    password = urlsplit(uri).password
-    return text.replace(f":{password}@", ":***@") if password else text
-
-
-def _quiet() -> None:
-    """MLflow and Alembic tell of every table that they make."""
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    return (
+        without_password(uri, uri)
+        if uri.startswith("http")
+        else f"mlflow ui --backend-store-uri {without_password(uri, uri)}"
+    )

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from ebbflow.configs.mlflow_store import SETTING
 from ebbflow.training.tracking.facts import facts
 from ebbflow.training.tracking.mlflow_tracker import BATCH, MlflowTracker
-from ebbflow.training.tracking.store import SETTING, connect, tracking_uri, ui_command
+from ebbflow.training.tracking.store import connect, tracking_uri, ui_command
 from ebbflow.training.tracking.tracker import TrackingError
 
 NOBODY = "http://127.0.0.1:9"
