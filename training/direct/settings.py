@@ -13,7 +13,9 @@ class DirectSettings:
         updates: generations.
         candidates: sets of numbers tried in a generation.
         days: that each of them plays, the same for all.
-        spread: first standard deviation, in each number's own scale.
+        spread: first standard deviation, in each number's own scale. At 1.0 numbers that the days say nothing about
+            strayed in ten generations: trained on home-california, three seeds captured 54 to 73 % at wholesale
+            prices, the fresh rule 82 %.
         most_usd: by which one car's day can tell two candidates apart, so that one wild day is not all that counts.
         seed: of the candidates and the days.
 
@@ -24,7 +26,7 @@ class DirectSettings:
     updates: int = 100
     candidates: int = 16
     days: int = 64
-    spread: float = 1.0
+    spread: float = 0.3
     most_usd: float = 2.0
     seed: int = 0
 
