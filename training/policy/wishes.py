@@ -10,7 +10,7 @@ from .columns import COLUMN, STARTS
 from .margins import price
 from .meter import OWN_LOAD_UNTIL, OwnLoad
 from .rule import Numbers
-from .stay import Stay, event_pay, hours_above, next_best
+from .stay import SAME_USD_PER_KWH, Stay, event_pay, hours_above, next_best
 
 LEAST_KW = 0.05
 """Below it a power counts as this one, where a fixed loss is shared out."""
@@ -69,7 +69,9 @@ class _Cars:
 
     def _to_sell(self) -> Tensor:
         """Buy for the best hour that what the car has does not serve."""
-        best = next_best(self._coming, self._stay.export_price[:, 1:], self._have_h)
+        # An hour as cheap as this one takes nothing away: it is bought now and not then.
+        coming = self._stay.until_refill(self._buy - 2.0 * SAME_USD_PER_KWH)
+        best = next_best(coming, self._stay.export_price[:, 1:], self._have_h)
         gain = best - self._lossy(self._buy / self._round_trip, self._give)
         return self._rises(gain, "fill") * (self._give > 0) * (self._field("room") > 0)
 
