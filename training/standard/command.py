@@ -11,7 +11,7 @@ import typer
 def curve(
     scenario: Annotated[str, typer.Argument(help="Scenario preset, or the path of a settings file.")],
     json_: Annotated[Path, typer.Option("--json", help="Where the curves are kept; an interrupted one goes on.")],
-    presets: Annotated[str, typer.Option(help="Training presets, separated by commas.")] = "direct,ppo-ports",
+    presets: Annotated[str, typer.Option(help="Training presets, separated by commas.")] = "direct,ppo-three-way",
     minutes: Annotated[float, typer.Option(min=0.01, help="CPU minutes of updates for each curve.")] = 10.0,
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
     days: Annotated[int, typer.Option(min=1, help="Validation days.")] = 64,
