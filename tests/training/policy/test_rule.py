@@ -113,6 +113,15 @@ def test_it_buys_for_a_peak_that_it_could_not_serve() -> None:
     assert wish(around, **(now | {"spare": 0.9}), hours_left=9.5 / DAY_H) == 0.0
 
 
+def test_what_is_bought_for_a_peak_is_bought_in_any_hour_as_cheap() -> None:
+    # Two more hours at 0.1 come before the peak: nothing is saved by waiting for them. At 0.05 it is.
+    full = FULL | {"need": 0.0, "room": 0.5, "import_price": squash(0.1), "hours_left": 9.5 / DAY_H}
+    paid = hours(0.0, 0.0, 0.0, 0.9, 0.9, 0.9, 0.9)
+    assert wish(context(export_outlook=paid, import_outlook=hours(*[0.1] * 3, *[0.4] * 7)), **full) == 1.0
+    cheaper = context(export_outlook=paid, import_outlook=hours(0.1, 0.05, *[0.4] * 8))
+    assert wish(cheaper, **(full | {"saving": squash(0.05)})) == 0.0
+
+
 def rise(taken_h: float, *, stays_h: float, clock_h: float = 0.0) -> float:
     turn = 2 * math.pi * clock_h / DAY_H
     around = context(import_outlook=hours(0.5, 0.1, 0.2, 0.1, 0.4, 0.05), clock=[math.sin(turn), math.cos(turn)])
