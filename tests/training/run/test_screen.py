@@ -44,7 +44,8 @@ def test_without_a_terminal_each_validation_is_a_line_and_is_said_once() -> None
     ]
 
 
-def test_a_terminal_shows_bar_time_left_and_curve() -> None:
+def test_a_terminal_shows_bar_time_left_and_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one shows no bar
     out = io.StringIO()
     screen = Screen(Console(file=out, width=120, force_terminal=True, color_system=None))
     with screen.running(10, 4):
