@@ -9,7 +9,7 @@ import logging
 import os
 from urllib.parse import urlsplit
 
-SETTING, DEFAULT_URI = "MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"
+SETTING, _DEFAULT_URI = "MLFLOW_TRACKING_URI", "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"
 
 _HABITS = {
@@ -18,6 +18,11 @@ _HABITS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 """Unless the user says otherwise: a server that does not answer must not hold up anybody for minutes."""
+
+
+def store_uri(asked: str | None) -> str:
+    """The store's address: as asked for, else of the environment, else sqlite in this folder."""
+    return asked or os.environ.get(SETTING) or _DEFAULT_URI
 
 
 def mind_manners() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...configs.messages import ConfigError
-from ...configs.mlflow_store import DEFAULT_URI, SETTING, SQLITE, mind_manners, quieten, without_password
+from ...configs.mlflow_store import SETTING, SQLITE, mind_manners, quieten, store_uri, without_password
 
 SCHEME = "models:/"
 ARTIFACT = "bundle"
@@ -59,7 +58,7 @@ def fetch(source: str, into: Path, uri: str | None = None) -> Fetched:
         ModuleNotFoundError: mlflow is not installed.
         ConfigError: the store does not answer, has no such version, or it was not registered by `ebbflow train`.
     """
-    wanted, where = parse_source(source), uri or os.environ.get(SETTING) or DEFAULT_URI
+    wanted, where = parse_source(source), store_uri(uri)
     _check_store(where)
     mind_manners()
     from mlflow import MlflowClient

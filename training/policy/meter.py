@@ -18,6 +18,18 @@ LEAST_SHARE = 1.02 * DEAD_BAND
 """The least export that is no pause."""
 
 
+def net_load(ports: Tensor) -> Tensor:
+    """Net load of each car's site (B, N), below 0 where the sun makes more than is used, in the scale of powers.
+
+    It is told relative to the full set-point, which a full car does not tell: its export stands in.
+
+    Args:
+        ports: (B, N, K) as encoded.
+    """
+    full = torch.maximum(ports[..., COLUMN["can_charge_kw"]], ports[..., COLUMN["can_export_kw"]])
+    return ports[..., COLUMN["site_load"]] * full
+
+
 class OwnLoad(NamedTuple):
     """Shares of a car's export (B, N)."""
 
@@ -36,9 +48,7 @@ def own_load(ports: Tensor, mask: Tensor, site: Groups) -> OwnLoad:
         site: the site of each port.
     """
     give = ports[..., COLUMN["can_export_kw"]] * mask
-    # The load is told relative to the full set-point, which a full car does not tell: its export stands in.
-    full = torch.maximum(ports[..., COLUMN["can_charge_kw"]], give)
-    load = torch.clamp(ports[..., COLUMN["site_load"]], min=0.0) * full
+    load = torch.clamp(net_load(ports), min=0.0)
     together = torch.clamp(site.each(site.total(give)), min=1e-6)
     met = torch.clamp(load / together, 0.0, 1.0)
     return OwnLoad(torch.where(met >= 0.5 * LEAST_SHARE, torch.clamp(met, min=LEAST_SHARE), met), met)

@@ -117,7 +117,7 @@ def by_rule(
     wish = wishes(ports, context, own, numbers)
     if not capped:
         answer = within(wish)
-        return (torch.clamp(answer, min=0.0) - meter_export(torch.clamp(-answer, min=0.0), own)) * mask
+        return _metered(torch.clamp(answer, min=0.0), answer, own, mask)
     levels = deadline_level(ports, mask, site)
     return share_out(wish, ports, mask, site, own, caps(levels, context, numbers), levels)
 
@@ -128,8 +128,12 @@ def share_out(
     """Each car's answer (B, N) from its own wish, its site's cap and the site's meter."""
     answer = within(wish)
     charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels)
-    exporting = meter_export(torch.clamp(-answer, min=0.0), own)
-    return (charging - exporting) * mask
+    return _metered(charging, answer, own, mask)
+
+
+def _metered(charging: Tensor, answer: Tensor, own: OwnLoad, mask: Tensor) -> Tensor:
+    """The charging, and what the answer exports, past the site's meter."""
+    return (charging - meter_export(torch.clamp(-answer, min=0.0), own)) * mask
 
 
 class _Within(torch.autograd.Function):

@@ -8,7 +8,7 @@ from torch import Tensor
 from ...envs.encoding.fields import DAY_H, ENERGY_SCALE, POWER_SCALE
 from .columns import COLUMN, STARTS
 from .margins import price
-from .meter import OWN_LOAD_UNTIL, OwnLoad
+from .meter import OWN_LOAD_UNTIL, OwnLoad, net_load
 from .rule import Numbers
 from .stay import SAME_USD_PER_KWH, Stay, event_pay, hours_above, next_best
 
@@ -62,10 +62,8 @@ class _Cars:
 
     def _from_sun(self) -> Tensor:
         """What the site has too much of, where that earns less than the need's last hour costs."""
-        can = torch.clamp(self._field("can_charge_kw"), min=1e-3)
-        # Told relative to the full set-point, as in `meter.own_load`.
-        surplus = torch.clamp(-self._field("site_load"), min=0.0) * torch.maximum(can, self._give) / can
-        return torch.clamp(surplus, max=1.0) * self._rises(self._last - self._sell, "sun")
+        surplus = -net_load(self._ports) / torch.clamp(self._field("can_charge_kw"), min=1e-3)
+        return torch.clamp(surplus, 0.0, 1.0) * self._rises(self._last - self._sell, "sun")
 
     def _to_sell(self) -> Tensor:
         """Buy for the best hour that what the car has does not serve."""

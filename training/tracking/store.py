@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...configs.mlflow_store import DEFAULT_URI, SETTING, SQLITE, mind_manners, quieten, without_password
+from ...configs.mlflow_store import SETTING, SQLITE, mind_manners, quieten, store_uri, without_password
 from .tracker import TrackingError
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ ARTIFACTS = "mlruns"
 
 def tracking_uri(asked: str | None) -> str | None:
     """The store's address: as asked for, else of the environment, else sqlite in this folder; None: `none`."""
-    uri = asked or os.environ.get(SETTING) or DEFAULT_URI
+    uri = store_uri(asked)
     if uri == NOWHERE:
         return None
     if uri.startswith(SQLITE):  # an address of its own, wherever the process goes
@@ -102,8 +101,5 @@ def experiment_id(client: MlflowClient, uri: str, name: str) -> str:
 
 def ui_command(uri: str) -> str:
     """What to type, or where to look, to see the store."""
-    return (
-        without_password(uri, uri)
-        if uri.startswith("http")
-        else f"mlflow ui --backend-store-uri {without_password(uri, uri)}"
-    )
+    shown = without_password(uri, uri)
+    return shown if uri.startswith("http") else f"mlflow ui --backend-store-uri {shown}"
