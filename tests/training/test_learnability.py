@@ -24,7 +24,7 @@ from ..agents.conftest import make_world  # noqa: TID252
 from ..machine import slowness  # noqa: TID252
 
 USUAL, CHEAP = 0.30, 0.05
-SETTINGS = DirectSettings(updates=25, candidates=8, days=8)
+SETTINGS = DirectSettings(updates=25, candidates=8, days=8, spread=1.0)  # the start is far from the optimum
 NOTHING_KEPT = Reserve(1.0, 0.0)  # the fuse is as told, and nobody else comes
 
 
