@@ -1,4 +1,4 @@
-"""The learned policy as it is served: the NumPy encoder, the ONNX graph on one thread, the NumPy decoder."""
+"""The learned policy as it is served: the encoder, the ONNX graph on one thread, the decoder."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ Array = NDArray[Any]
 class BundlePolicy:
     """Plays a bundle on any number of ports, sites and feeders; what `decide` takes.
 
-    It observes in the snapshot's own precision, float64 in evaluation and service, and runs the graph in float32.
+    With `numpy` it observes in the snapshot's own precision, float64 in evaluation and service; the graph runs in
+    float32.
 
     Args:
         bundle: verified, or the folder of one.
         name: by what it is reported.
+        backend: who encodes and decodes: `numpy`, as in service, or `numba`, for many fleets at once.
 
     Raises:
         FileNotFoundError: there is no such folder.
         ConfigError: see `load_bundle`; or the graph cannot be run.
     """
 
-    def __init__(self, bundle: Bundle | str | Path, name: str = "learned") -> None:
-        self.name = name
+    def __init__(self, bundle: Bundle | str | Path, name: str = "learned", backend: str = "numpy") -> None:
+        self.name, self._backend = name, backend
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-        self._encoder = make_encoder("numpy")
+        self._encoder = make_encoder(backend)
         self._session = open_session(self.bundle.model, str(self.bundle.folder))
 
     @property
@@ -51,14 +53,14 @@ class BundlePolicy:
     def act(self, snapshot: Snapshot) -> Array:
         """The requested kW (B, N)."""
         seen = self._encoder.encode(snapshot)
-        return np.asarray(requested_power(snapshot, self.action(seen, snapshot)), float)
+        return np.asarray(requested_power(snapshot, self.action(seen, snapshot), self._backend), float)
 
     def action(self, seen: Observation, snapshot: Snapshot, options: RunOptions | None = None) -> Array:
         """The graph's answer (B, N) in [-1, 1] to an observation of `snapshot`."""
         return run_graph(self._session, seen, *groups_of(snapshot), options)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BundlePolicy, (self.bundle, self.name)
+        return BundlePolicy, (self.bundle, self.name, self._backend)
 
 
 def open_session(model: bytes, source: str) -> InferenceSession:

@@ -52,8 +52,9 @@ class Groups:
         Returns:
             (B, N) and, the port itself included, (B, N).
         """
-        order = torch.argsort(key, dim=1, stable=True)
-        order = order.gather(1, torch.argsort(self.index[order], dim=1, stable=True))
+        # One sort for both: squashed between two groups' numbers, in double, single keys stay apart.
+        wide = key.double()
+        order = torch.argsort(self.index + 0.5 * wide / (1.0 + wide.abs()), dim=1)
         ranked, keys, member = values.gather(1, order), key.gather(1, order), self.index[order]
         before = ranked.double().cumsum(1) - ranked
         # Groups stand one after the other, and in each the keys rise.

@@ -39,7 +39,7 @@ class Stay:
         self._gone = _gone_of_hour(context)[:, None]
         order = torch.argsort(self.import_price, dim=1, stable=True)
         self._ranked, self._offered = self.import_price.gather(1, order), self._hours(order).cumsum(-1)
-        self._cheapest = self._at(self._offered > ALMOST)
+        self._cheapest = self._at(self._offered <= ALMOST)
 
     def refill_rise(self, hours: Tensor) -> Tensor:
         """$/kWh by which refilling costs more than in the cheapest hour, once the cheapest `hours` are taken (B, N).
@@ -50,7 +50,7 @@ class Stay:
         Args:
             hours: (B, N) at full power that are taken.
         """
-        return torch.clamp(self._at(self._offered >= hours[..., None] - ALMOST) - self._cheapest, min=0.0)
+        return torch.clamp(self._at(self._offered < (hours - ALMOST)[..., None]) - self._cheapest, min=0.0)
 
     def until_refill(self, refill_usd_per_kwh: Tensor) -> Tensor:
         """How much of each coming hour lies in the stay, before the first at which refilling pays (B, N, H - 1).
@@ -61,8 +61,9 @@ class Stay:
             refill_usd_per_kwh: (B, N) what refilling costs.
         """
         later = torch.arange(1, OUTLOOK_HOURS, device=self._left.device)[None]
-        pays = self.import_price[:, None, 1:] <= refill_usd_per_kwh[..., None] + SAME_USD_PER_KWH
-        return torch.where(pays.to(self._left.dtype).cumsum(-1) == 0.0, self._hours(later), 0.0)
+        pays = self.import_price[:, None, 1:] <= (refill_usd_per_kwh + SAME_USD_PER_KWH)[..., None]
+        kept = pays.to(self._left.dtype).cumsum(-1) == 0.0
+        return kept.to(self._left.dtype) * self._hours(later)
 
     def _hours(self, places: Tensor) -> Tensor:
         """How much of the hours at these places (B, H) or (1, H) of the outlook lies in each car's stay (B, N, H)."""
@@ -70,14 +71,14 @@ class Stay:
         begins, lasts = torch.where(now, 0.0, nth - self._gone), torch.where(now, 1.0 - self._gone, 1.0)
         return torch.minimum(torch.clamp(self._left[..., None] - begins[:, None], min=0.0), lasts[:, None])
 
-    def _at(self, reached: Tensor) -> Tensor:
-        """The price at which this holds first (B, N), of hours at rising prices; where it never does, the dearest."""
-        return _nth(_before(reached), self._ranked)
+    def _at(self, short: Tensor) -> Tensor:
+        """The price at which this ends (B, N), of hours at rising prices; where it never does, the dearest."""
+        return _nth(_before(short), self._ranked)
 
 
 def hours_above(hours: Tensor, prices: Tensor, usd_per_kwh: Tensor) -> Tensor:
     """Sum of those `hours` (B, N, H) in which the price (B, H) is above each car's `usd_per_kwh` (B, N)."""
-    above = prices[:, None] > usd_per_kwh[..., None] + SAME_USD_PER_KWH
+    above = prices[:, None] > (usd_per_kwh + SAME_USD_PER_KWH)[..., None]
     return (above.to(hours.dtype) * hours).sum(-1)
 
 
@@ -91,7 +92,7 @@ def next_best(hours: Tensor, prices: Tensor, taken: Tensor) -> Tensor:
     """
     order = torch.argsort(-prices, dim=1, stable=True)
     places = order[:, None].expand_as(hours)
-    before = _before(hours.gather(2, places).cumsum(-1) > taken[..., None] + ALMOST)
+    before = _before(hours.gather(2, places).cumsum(-1) <= (taken + ALMOST)[..., None])
     return torch.where(before < prices.shape[1], _nth(before, prices.gather(1, order)), -1.0)
 
 
@@ -101,9 +102,9 @@ def event_pay(context: Tensor) -> Tensor:
     return context[:, STARTS["event_active"], None] * rate
 
 
-def _before(reached: Tensor) -> Tensor:
-    """How many places (B, N, H) do not hold yet (B, N); counted in single precision, which is faster than integers."""
-    return (~reached).to(torch.float32).sum(-1).to(torch.int64)
+def _before(short: Tensor) -> Tensor:
+    """At how many places (B, N, H) it holds (B, N); counted in single precision, which is faster than integers."""
+    return short.to(torch.float32).sum(-1).to(torch.int64)
 
 
 def _nth(place: Tensor, ranked: Tensor) -> Tensor:

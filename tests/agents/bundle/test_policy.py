@@ -36,6 +36,8 @@ def test_it_asks_for_what_its_graph_answers(folder: Path, scenario: str, ports: 
     soc = BundlePolicy(folder)._encoder.encode(snapshot).ports[..., 0]
     assert soc.max() > 0
     np.testing.assert_array_equal(BundlePolicy(folder).act(snapshot), requested_power(snapshot, soc))
+    compiled = BundlePolicy(folder, backend="numba").act(snapshot)  # observes in single precision
+    np.testing.assert_allclose(compiled, BundlePolicy(folder).act(snapshot), atol=1e-4)
 
 
 def test_it_is_found_by_path_and_reported_by_the_name_given(folder: Path) -> None:

@@ -132,6 +132,14 @@ def test_sums_before_a_car_are_those_of_its_own_site(seed: int) -> None:
         assert float(together[b, n]) == pytest.approx(values[b, equal].sum(), abs=1e-6)
 
 
+def test_keys_a_rounding_apart_stay_apart_behind_ten_thousand_sites() -> None:
+    near = torch.tensor([1.0, torch.nextafter(torch.tensor(1.0), torch.tensor(2.0))])
+    keys, site = torch.cat([torch.zeros(9_999), near.flip(0)])[None], torch.arange(10_001).clamp(max=9_999)
+    before, together = Groups(site, 10_000).before(torch.ones_like(keys), keys)
+    assert before[0, -2:].tolist() == [1.0, 0.0]
+    assert together[0, -2:].tolist() == [1.0, 1.0]
+
+
 def test_exports_meet_the_own_load_then_wait_then_go_to_the_grid() -> None:
     n = 5
     ports = cars(n, can_charge_kw=[0.5] * n, can_export_kw=[0.5] * n, site_load=[0.2] * n)
