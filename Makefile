@@ -29,10 +29,10 @@ help: ## list the targets
 demo: $(VENV)/.train ## a day of every preset under every rule; trains a policy for minutes, evaluates and registers it
 	@$(DEMO)
 
-test: $(VENV)/.dev ## the fast tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.dev ## the fast tests, on all cores
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 $(PYTEST_ARGS)
 
-test-slow: $(VENV)/.dev ## what takes minutes, and the wheel in a clean environment
+test-slow: $(VENV)/.dev ## what takes minutes or is timed, and the wheel in a clean environment
 	@$(BIN)/python -m pytest -m slow -o timeout=1800 $(PYTEST_ARGS)
 
 test-studies: $(VENV)/.dev ## the long ones: a million fuzzed decisions, 200 kills, 70 days through HTTP, a soak; an hour

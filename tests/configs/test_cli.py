@@ -182,6 +182,7 @@ def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == f"ebbflow {metadata.version('ebbflow')}\n"
 
 
+@pytest.mark.slow
 def test_help_comes_up_in_under_half_a_second(tmp_path: Path) -> None:
     script = Path(sys.executable).parent / "ebbflow"
     seconds = []

@@ -115,6 +115,7 @@ def test_serving_loads_nothing_heavy_in_any_of_its_modules() -> None:
     assert run_python(f"{code}\nprint(*[m for m in {thin!r} if m in sys.modules])").split() == []
 
 
+@pytest.mark.slow
 def test_importing_envs_takes_less_than_half_a_second() -> None:
     code = "import time; t = time.perf_counter(); import ebbflow.envs; print(time.perf_counter() - t)"
     seconds = min(float(run_python(code)) for _ in range(3))

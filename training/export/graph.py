@@ -22,7 +22,10 @@ OPSET = 20
 EXAMPLE = {"B": 3, "N": 7, "S": 5, "F": 2}
 """Sizes that the graph is traced with: all different and none of them 1, or a size would be taken for a constant."""
 
-MOST = 1 << 20
+LEAST, MOST = {"N": 3}, 1 << 20
+"""Of the free sizes. Told 1 port, torch's tracer stops at the slices from the second port on, and begins again with 3;
+the graph takes one port.
+"""
 
 
 class GraphInputs(nn.Module):
@@ -50,7 +53,8 @@ class GraphInputs(nn.Module):
 
 def network_to_onnx(network: SetNetwork) -> bytes:
     """The graph of a network on the CPU, float32, squashing and scaling inside."""
-    module, sizes = GraphInputs(network).eval(), {name: torch.export.Dim(name, min=1, max=MOST) for name in EXAMPLE}
+    module = GraphInputs(network).eval()
+    sizes = {name: torch.export.Dim(name, min=LEAST.get(name, 1), max=MOST) for name in EXAMPLE}
     free = tuple({at: sizes[dim] for at, dim in enumerate(a.shape) if isinstance(dim, str)} for a in INPUTS.values())
     with _quiet():
         program = torch.onnx.export(

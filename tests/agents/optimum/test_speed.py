@@ -13,6 +13,7 @@ from ...machine import slowness  # noqa: TID252
 PRESETS = ("depot-workplace", "home-california", "home-texas")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_25_cars(preset):
     settings = load_settings(preset)

@@ -107,7 +107,7 @@ def test_a_state_of_other_settings_or_banks_is_refused(bank: Bank) -> None:
 
 
 def test_dollars_fall(bank: Bank) -> None:
-    trainer = PathwiseTrainer([bank], PathwiseSettings(updates=60, worlds=DAYS, fleets=96))
+    trainer = PathwiseTrainer([bank], PathwiseSettings(updates=20, worlds=DAYS, fleets=48))
     with torch.no_grad():
         trainer.network.shortcut.zero_()  # without the rule that it begins as, there is much to learn
     before = sum(day.net_cost_usd for day in run_days(bank, TorchPolicy(trainer.network)).ledgers)
