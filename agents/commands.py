@@ -46,6 +46,14 @@ LocationOption = Annotated[
 MarketOption = Annotated[
     str | None, typer.Option(help="Market, where a price file holds several.", rich_help_panel=REAL_FILES)
 ]
+PartOption = Annotated[
+    str,
+    typer.Option(
+        help="Which part of the dates of sessions and prices: all, train (the first 70 %), validation (15), test (15). "
+        "Training sees train alone.",
+        rich_help_panel=REAL_FILES,
+    ),
+]
 BackendOption = Annotated[str, typer.Option(help="auto, numba or numpy.")]
 OutOption = Annotated[
     Path | None, typer.Option(help="Folder for plots, days.csv and settings.toml; runs/simulate by default.")
@@ -101,6 +109,7 @@ def simulate(
     load: LoadOption = None,
     location: LocationOption = None,
     market: MarketOption = None,
+    part: PartOption = "all",
     backend: BackendOption = "auto",
     out: OutOption = None,
     json_: JsonOption = None,
@@ -110,7 +119,7 @@ def simulate(
     from .days import DayRequest
     from .simulation import Outputs, choose_policies, simulate_days
 
-    files = ScenarioFiles(sessions, prices, export_prices, tuple(emissions or ()), load, location, market)
+    files = ScenarioFiles(sessions, prices, export_prices, tuple(emissions or ()), load, location, market, part)
     request = DayRequest(scenario, tuple(set_ or ()), seed, day, days, split, files)
     folder = out or (None if json_ == "-" else DEFAULT_OUT)
     simulate_days(request, choose_policies(policy or (), all_, seed, scenario), backend, Outputs(folder, json_))
@@ -133,6 +142,7 @@ def evaluate(
     load: LoadOption = None,
     location: LocationOption = None,
     market: MarketOption = None,
+    part: PartOption = "all",
     backend: BackendOption = "auto",
     out: EvaluationOutOption = DEFAULT_EVALUATION_OUT,
     json_: JsonOption = None,
@@ -146,7 +156,7 @@ def evaluate(
     from .simulation import Outputs
 
     names = None if policies is None else [name.strip() for name in policies.split(",") if name.strip()]
-    files = ScenarioFiles(sessions, prices, export_prices, tuple(emissions or ()), load, location, market)
+    files = ScenarioFiles(sessions, prices, export_prices, tuple(emissions or ()), load, location, market, part)
     evaluate_and_show(
         Outputs(out, json_),
         scenario,

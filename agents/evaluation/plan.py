@@ -82,7 +82,9 @@ def make_plan(
     asked = replace(asked, days=days if days is not None else _default_days(asked))
     drawn = draw_days(asked)
     numbers = range(asked.first_day, asked.first_day + asked.days)
-    every = [_day(number, scenario, asked.files) for number, scenario in zip(numbers, drawn.scenarios, strict=True)]
+    every = [
+        describe_day(number, scenario, asked.files) for number, scenario in zip(numbers, drawn.scenarios, strict=True)
+    ]
     kept = [at for at, day in enumerate(every) if split != "emergency" or day.emergency]
     _check_kept(every, kept, split)
     return Plan(
@@ -140,7 +142,8 @@ def _policies(asked: Iterable[str] | None, request: DayRequest) -> tuple[dict[st
     return {name: named[name] for name in order}, frozenset(raw)
 
 
-def _day(number: int, scenario: Scenario, files: ScenarioFiles | None) -> EvaluatedDay:
+def describe_day(number: int, scenario: Scenario, files: ScenarioFiles | None) -> EvaluatedDay:
+    """What is said of a day: whether it is an emergency, and with which others the bootstrap draws it."""
     highest = float(scenario.import_price_usd_per_kwh[:, : scenario.n_steps].max())
     when = scenario.start.date()
     if files and (files.prices or files.export_prices):

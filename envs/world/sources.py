@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .parts import ALL, check_part, cut
+
 if TYPE_CHECKING:
     from datetime import date
     from zoneinfo import ZoneInfo
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
 class ScenarioFiles:
     """Paths of the user's files; None where the generator stands in.
 
-    `location` names the settlement point where a price file holds several; None: the tariff's own.
+    `location` names the settlement point where a price file holds several; None: the tariff's own. `part` is that of
+    the dates of sessions and prices which days are drawn from (`parts`); emissions and load are aligned to any date.
+
+    Raises:
+        ValueError: an unknown part.
     """
 
     sessions: str | None = None
@@ -34,6 +40,10 @@ class ScenarioFiles:
     load: str | None = None
     location: str | None = None
     market: str | None = None
+    part: str = ALL
+
+    def __post_init__(self) -> None:
+        check_part(self.part)
 
     def __bool__(self) -> bool:
         return any((self.sessions, self.prices, self.export_prices, self.emissions, self.load))
@@ -60,7 +70,7 @@ class Sources:
             return None
         from .files import read_sessions
 
-        return read_sessions(self.files.sessions)
+        return read_sessions(self.files.sessions).part(self.files.part)
 
     @cached_property
     def prices(self) -> PriceTable | None:
@@ -125,7 +135,7 @@ class Sources:
             )
         if not dates:
             raise ValueError(f"{names}: no date with prices for {hours:g} h from {s.start_hour}:00; give more days")
-        return tuple(asked or dates)
+        return tuple(cut(asked or dates, self.files.part, names))
 
     def _grid(self, table: PriceTable | None) -> PriceGrid | None:
         if table is None:

@@ -10,6 +10,7 @@ from ...agents.days import SAVED, DayRequest, DrawnDays, Track, draw_days
 from ...agents.evaluation.plan import Plan, make_plan
 from ...envs.safety.projection import Reserve
 from ...envs.world.bank import Bank, pack
+from ...envs.world.parts import TEST, TRAIN, VALIDATION
 from .settings import RunSettings
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ REFERENCES = ("mpc",)
 
 
 def training_days(settings: RunSettings, track: Track = iter) -> DrawnDays:
-    """The days trained on: `train_days` of the run's own seed, drawn now.
+    """The days trained on: `train_days` of the run's own seed, drawn now; of real files from the first part of them.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -36,7 +37,7 @@ def training_days(settings: RunSettings, track: Track = iter) -> DrawnDays:
     """
     if settings.scenario.endswith(SAVED):
         raise ValueError(f"{settings.scenario} is one saved day; name a preset or a settings file to train on")
-    return draw_days(replace(_request(settings), seed=settings.seed, days=settings.train_days, split="train"), track)
+    return draw_days(replace(_request(settings, TRAIN), seed=settings.seed, days=settings.train_days), track)
 
 
 class TrainingBanks(NamedTuple):
@@ -90,12 +91,18 @@ def validation_plan(settings: RunSettings) -> Plan:
     """
     from ...envs.world.build import load_settings
 
-    request = _request(settings)
-    request = replace(request, overrides=(*request.overrides, *settings.validation_overrides), split="validation")
+    request = _request(settings, VALIDATION)
+    request = replace(request, overrides=(*request.overrides, *settings.validation_overrides))
     said = load_settings(request.scenario, request.overrides).behaviour.misreport
     split = "clean" if said == "off" else "misreport"
     return make_plan(request, settings.validation_days, split, REFERENCES)
 
 
-def _request(settings: RunSettings) -> DayRequest:
-    return DayRequest(settings.scenario, settings.overrides, VALIDATION_SEED, files=settings.files)
+def final_request(settings: RunSettings) -> DayRequest:
+    """The days on which the result is evaluated, and held against a champion; of real files the last part."""
+    return _request(settings, TEST)
+
+
+def _request(settings: RunSettings, part: str) -> DayRequest:
+    files = settings.files and replace(settings.files, part=part)
+    return DayRequest(settings.scenario, settings.overrides, VALIDATION_SEED, split=part, files=files)

@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 
-from ...agents.days import DayRequest
 from ...agents.evaluation.store import FOLDER as TASKS
 from ...agents.policy import LEARNED
 from ...agents.report import print_table
@@ -20,6 +19,7 @@ from ..tracking.registry import model_name, register
 from ..tracking.store import tracking_uri, ui_command
 from ..tracking.tracker import NoTracker, Tracker
 from ..weights import load_network
+from .days import final_request
 from .folder import SETTINGS_FILE, VALIDATIONS_FILE, RunFolder
 from .references import MPC
 from .start import Prepared
@@ -111,7 +111,7 @@ def finish(recording: Recording, prepared: Prepared, best: Mapping[str, Any], tr
         _evaluate(prepared, recording.test_days, tracker, say)
     if isinstance(tracker, MlflowTracker):
         if recording.model:
-            version = register(tracker, folder / BUNDLE, recording.model, _request(prepared))
+            version = register(tracker, folder / BUNDLE, recording.model, final_request(prepared.settings))
             say(
                 f"registered {version} as challenger; `ebbflow promote {recording.model}` compares it with the champion"
             )
@@ -137,8 +137,9 @@ def _evaluate(prepared: Prepared, days: int, tracker: Tracker, say: Say) -> None
     split = "clean" if prepared.scenario.behaviour.misreport == "off" else "misreport"
     say(f"evaluating it on {days} unseen days")
     policies = [*RULES, MPC, f"{LEARNED}={prepared.folder.path / BUNDLE}"]
+    files = final_request(s).files
     result = evaluate(
-        s.scenario, policies, days=days, split=split, overrides=s.overrides, files=s.files, out=place, progress=True
+        s.scenario, policies, days=days, split=split, overrides=s.overrides, files=files, out=place, progress=True
     )
     for line in warnings(result):
         say(line)
@@ -149,11 +150,6 @@ def _evaluate(prepared: Prepared, days: int, tracker: Tracker, say: Say) -> None
         if path.name != TASKS:
             tracker.artifact(path, EVALUATION if path.is_file() else f"{EVALUATION}/{path.name}")
     say(f"report: {place / 'report.html'}")
-
-
-def _request(prepared: Prepared) -> DayRequest:
-    s = prepared.settings
-    return DayRequest(s.scenario, s.overrides, files=s.files)
 
 
 def _parameters(prepared: Prepared) -> dict[str, Any]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...agents.bundle import BundlePolicy
 from ...agents.days import DayRequest, DrawnDays, draw_days
+from ...agents.evaluation.plan import describe_day
+from ...agents.evaluation.result import EvaluatedDay
 from ...agents.evaluation.statistics import Interval, difference, paired_interval
 from ...agents.policy import Policy
 from ...agents.rules import Uncontrolled
 from ...agents.run import RunResult, run_days
 from ...configs.messages import ConfigError
 from ...envs.simulator import sum_of_days
+from ...envs.world.scenario import Scenario
 from .registry import CHALLENGER, CHAMPION, Version, crown, days_of, fetch, find
 from .tracker import TrackingError
 
@@ -33,6 +37,9 @@ SLACK = {
 }
 """How much more than the champion is still as safe: a share of something that the days are known by."""
 
+CEILING = {"unserved_kwh": 2e-3, "missed_stays": 5e-3}
+"""Above these shares of the same nothing more is let pass, or many promotions would add up."""
+
 
 class RefusedError(ValueError):
     """A challenger that is worse or less safe than what it would replace."""
@@ -44,7 +51,7 @@ class Side:
 
     Args:
         name: what it is.
-        net_cost_usd: of each day.
+        net_cost_usd: of each day but emergencies, as in the headline of an evaluation.
         safety: the figures of `SLACK`, and `replaced_requests`.
         failure: in words; empty where there was none.
     """
@@ -56,7 +63,7 @@ class Side:
 
     @property
     def total_usd(self) -> float:
-        """Of all days."""
+        """Of these days."""
         return sum(self.net_cost_usd)
 
 
@@ -102,19 +109,22 @@ def compare(challenger: Policy, champion: Policy, requests: Sequence[DayRequest]
         seed: of the bootstrap.
     """
     sides: dict[str, list[RunResult]] = {"new": [], "old": [], "base": []}
+    days: list[EvaluatedDay] = []
     for request in requests:
         for drawn in _chunks(request):
+            days += [_named(request, len(days) + at, scenario) for at, scenario in enumerate(drawn.scenarios)]
             for side, policy in (("new", challenger), ("old", champion), ("base", Uncontrolled())):
                 sides[side].append(run_days(drawn.scenarios, policy, reserve=drawn.reserve))
-    new, old, base = (_side(runs) for runs in sides.values())
+    counted = [at for at, day in enumerate(days) if not day.emergency] or list(range(len(days)))
+    new, old, base = (_side(runs, counted) for runs in sides.values())
     costs = [np.array(new.net_cost_usd), np.array(old.net_cost_usd)]
-    clusters = [str(day) for day in range(len(costs[0]))]
+    clusters = [days[at].cluster for at in counted]
     return Comparison(
         challenger=new,
         champion=old,
         more_usd=paired_interval(difference, costs, clusters, seed),
         margin_usd=0.01 * MARGIN_PERCENT * abs(base.total_usd),
-        allowed=_allowed(old, sides["old"]),
+        allowed=still_as_safe(old, _tallies(sides["old"])),
     )
 
 
@@ -124,9 +134,13 @@ def _chunks(request: DayRequest) -> list[DrawnDays]:
     return [draw_days(replace(request, first_day=at, days=min(CHUNK_DAYS, end - at))) for at in starts]
 
 
-def _side(runs: Sequence[RunResult]) -> Side:
-    days = [ledger for run in runs for ledger in run.ledgers]
-    tallies = sum_of_days(days).tallies
+def _named(request: DayRequest, number: int, scenario: Scenario) -> EvaluatedDay:
+    day = describe_day(number, scenario, request.files)
+    return replace(day, cluster=f"{request.scenario} {day.cluster}")
+
+
+def _side(runs: Sequence[RunResult], counted: Sequence[int]) -> Side:
+    days, tallies = [ledger for run in runs for ledger in run.ledgers], _tallies(runs)
     safety = {
         "unserved_kwh": tallies["unserved_kwh"],
         "missed_stays": tallies["served_stays"] - tallies["met_stays"],
@@ -134,14 +148,25 @@ def _side(runs: Sequence[RunResult]) -> Side:
         "replaced_requests": float(sum(run.replaced_requests for run in runs)),
     }
     failure = next((run.failure for run in runs if run.failure), "")
-    return Side(runs[0].policy, tuple(day.net_cost_usd for day in days), safety, failure)
+    return Side(runs[0].policy, tuple(days[at].net_cost_usd for at in counted), safety, failure)
 
 
-def _allowed(old: Side, runs: Sequence[RunResult]) -> dict[str, float]:
-    """What is as safe as the old one."""
-    tallies = sum_of_days([ledger for run in runs for ledger in run.ledgers]).tallies
-    slack = {name: share * tallies[whole] for name, (whole, share) in SLACK.items()}
-    return {name: most + slack.get(name, 0.0) for name, most in old.safety.items()}
+def _tallies(runs: Sequence[RunResult]) -> Mapping[str, float]:
+    return sum_of_days([ledger for run in runs for ledger in run.ledgers]).tallies
+
+
+def still_as_safe(old: Side, tallies: Mapping[str, float]) -> dict[str, float]:
+    """The most of each safety figure: a little more than the old one's, up to the ceiling, or its own beyond that.
+
+    Args:
+        old: whose figures are to be held.
+        tallies: of its days.
+    """
+    allowed = dict(old.safety)
+    for name, (whole, share) in SLACK.items():
+        ceiling = CEILING.get(name, math.inf) * tallies[whole]
+        allowed[name] = max(old.safety[name], min(old.safety[name] + share * tallies[whole], ceiling))
+    return allowed
 
 
 def promote(uri: str, name: str, days: int, say: Callable[[str], None]) -> Comparison | None:

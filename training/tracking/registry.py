@@ -17,6 +17,7 @@ from .tracker import TrackingError
 
 if TYPE_CHECKING:
     from ...agents.days import DayRequest
+    from ...envs.world.sources import ScenarioFiles
     from .mlflow_tracker import MlflowTracker
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -177,8 +178,16 @@ def days_of(version: Version) -> DayRequest:
 
 
 def _plain(days: DayRequest) -> dict[str, Any]:
-    files = vars(days.files) if days.files else None
-    return {"scenario": days.scenario, "overrides": days.overrides, "files": files}
+    """As JSON, with paths that hold from any folder."""
+    scenario = str(Path(days.scenario).resolve()) if days.scenario.endswith(".toml") else days.scenario
+    return {"scenario": scenario, "overrides": days.overrides, "files": _absolute(days.files) if days.files else None}
+
+
+def _absolute(files: ScenarioFiles) -> dict[str, Any]:
+    told = vars(files).copy()
+    for name in ("sessions", "prices", "export_prices", "load"):
+        told[name] = told[name] and str(Path(told[name]).resolve())
+    return told | {"emissions": [str(Path(path).resolve()) for path in files.emissions]}
 
 
 def _version(found: Any) -> Version:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..parts import ALL, cut
 from .session_formats import ACN, HOME_ZONES, NORWAY, RawStays, check_units, read_acn, read_norway
 from .tables import CsvTable, open_table, wall_seconds
 from .timeline import DAY_S, FloatArray, IntArray, zone_of
@@ -66,6 +67,21 @@ class SessionTable:
             f"{', '.join(self.sites)}, {years} ({first} to {last}, {self.timezone})"
         )
         return "; ".join((text, *self.notes))
+
+    def part(self, name: str) -> SessionTable:
+        """The stays that begin in a part of the file's dates; see `parts.cut`.
+
+        Raises:
+            ValueError: the file holds too few dates.
+        """
+        if name == ALL:
+            return self
+        day = self.arrive_wall_s // DAY_S
+        dates: list[int] = list(cut(np.unique(day).tolist(), name, Path(self.path).name))
+        kept = (day >= dates[0]) & (day <= dates[-1])
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        rows: dict[str, Any] = {at: column[kept] for at, column in columns.items() if isinstance(column, np.ndarray)}
+        return replace(self, **rows, notes=(*self.notes, f"part {name} of the dates"))
 
     @cached_property
     def present(self) -> BoolArray:

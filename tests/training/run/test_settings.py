@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ebbflow.agents.days import draw_days
 from ebbflow.envs.world.build import load_settings
 from ebbflow.envs.world.sources import ScenarioFiles
 from ebbflow.training.pathwise import PathwiseSettings
+from ebbflow.training.run.days import final_request, training_days, validation_plan
 from ebbflow.training.run.settings import RunSettings, algorithm_of, load_training, run_hash, split_overrides
+
+from ...envs.world.test_build_files import write_prices  # noqa: TID252
 
 
 def test_set_goes_to_scenario_or_algorithm_by_its_prefix() -> None:
@@ -50,6 +56,16 @@ def test_settings_come_back_from_json() -> None:
         scenario="home-texas", updates=3, overrides=("ports=5",), files=ScenarioFiles(prices="p", emissions=("a", "b"))
     )
     assert RunSettings.model_validate_json(told.model_dump_json()) == told
+
+
+def test_real_dates_trained_on_chosen_on_and_judged_on_are_apart(tmp_path: Path) -> None:
+    files = ScenarioFiles(prices=write_prices(tmp_path / "p.csv", "2025-06-02T00:00", 30, factor=0.01))
+    told = RunSettings(
+        scenario="home-texas", overrides=("ports=2",), updates=1, train_days=40, validation_days=10, files=files
+    )
+    drawn = training_days(told), validation_plan(told).drawn, draw_days(final_request(told))
+    dates = [{day.start.date() for day in days.scenarios} for days in drawn]
+    assert max(dates[0]) < min(dates[1]) <= max(dates[1]) < min(dates[2])
 
 
 def hashed(overrides: tuple[str, ...] = (), training: tuple[str, ...] = (), **more: object) -> str:

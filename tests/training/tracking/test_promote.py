@@ -11,12 +11,14 @@ from mlflow import MlflowClient
 
 from ebbflow.agents.bundle import load_bundle
 from ebbflow.agents.days import DayRequest
+from ebbflow.agents.evaluation.result import EvaluatedDay
 from ebbflow.agents.evaluation.statistics import Interval
 from ebbflow.agents.rules import AsLateAsPossible, CheapestHours, Uncontrolled
 from ebbflow.configs.cli import main as ebbflow
+from ebbflow.envs.world.scenario import Scenario
 from ebbflow.training.tracking import registry
 from ebbflow.training.tracking.mlflow_tracker import MlflowTracker
-from ebbflow.training.tracking.promote import Comparison, RefusedError, Side, compare, promote
+from ebbflow.training.tracking.promote import Comparison, RefusedError, Side, compare, promote, still_as_safe
 from ebbflow.training.tracking.registry import CHALLENGER, CHAMPION, Version, days_of, fetch, find, register, served
 from ebbflow.training.tracking.tracker import TrackingError
 
@@ -114,6 +116,31 @@ def test_rules_rank_as_they_cost() -> None:
     (why,) = compare(Uncontrolled(), CheapestHours(), [DAYS]).reasons()
     assert why.startswith("worse: uncontrolled costs")
     assert compare(AsLateAsPossible(), AsLateAsPossible(), [DAYS]).reasons() == []
+
+
+def test_emergencies_count_for_safety_and_not_for_the_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = compare(CheapestHours(), Uncontrolled(), [DAYS])
+    days = iter(range(DAYS.days))
+
+    def described(number: int, scenario: Scenario, files: object) -> EvaluatedDay:
+        return EvaluatedDay(number, scenario.start.date(), 0.0, next(days) < 5, "")
+
+    monkeypatch.setattr("ebbflow.training.tracking.promote.describe_day", described)
+    made = compare(CheapestHours(), Uncontrolled(), [DAYS])
+    assert made.challenger.net_cost_usd == whole.challenger.net_cost_usd[5:]
+    assert made.allowed == whole.allowed
+
+
+def test_what_is_let_pass_does_not_add_up_over_promotions() -> None:
+    tallies = {"unserved_kwh": 0.0, "feasible_kwh": 1000.0, "met_stays": 100.0, "served_stays": 100.0, "kwh_in": 0.0}
+
+    def allowed(unserved_kwh: float) -> float:
+        old = Side("old", (), SAFE | {"unserved_kwh": unserved_kwh})
+        return still_as_safe(old, tallies)["unserved_kwh"]
+
+    assert allowed(0.5) == 1.5
+    assert allowed(1.5) == 2.0  # the ceiling
+    assert allowed(3.0) == 3.0
 
 
 SAFE = {"unserved_kwh": 0.0, "missed_stays": 0.0, "overload_kwh": 0.0, "replaced_requests": 0.0}
