@@ -22,8 +22,8 @@ def tune(
         ),
     ] = None,
     algorithm: Annotated[
-        str, typer.Option("--algorithm", "-a", help="A training preset or a file of one.")
-    ] = "pathwise",
+        str | None, typer.Option("--algorithm", "-a", help="A training preset or a file of one; direct by default.")
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(min=0.01, help=f"CPU minutes of a trial; {MINUTES:g} by default.", show_default=False),
@@ -48,7 +48,7 @@ def tune(
     from rich.console import Console
 
     from ...agents.simulation import say
-    from ..run.settings import RunSettings, split_overrides
+    from ..run.settings import DEFAULT, RunSettings, split_overrides
     from ..tracking.store import tracking_uri
     from .study import best_overrides, run_search, search_of
 
@@ -56,7 +56,7 @@ def tune(
         raise ValueError("both --minutes and --updates are given; give one of them")
     overrides, training = split_overrides(set_ or ())
     settings = RunSettings(
-        scenario=scenario, overrides=overrides, training=training, algorithm=algorithm, seed=seed, updates=updates,
+        scenario=scenario, overrides=overrides, training=training, algorithm=algorithm or DEFAULT, seed=seed, updates=updates,
         minutes=None if updates else minutes or MINUTES, train_days=train_days, validation_days=validation_days,
     )  # fmt: skip
     asked = search_of(study, storage, settings, tuple(search or ()), trials=trials, tracking=tracking_uri(tracking))
@@ -68,5 +68,5 @@ def tune(
         say(console, "no trial has come to its end; ask for more --trials")
         return
     say(console, f"best of {len(found.trials)} trials: {found.best_value:.4f} $ per car and day on validation days")
-    words = ["ebbflow", "train", scenario, "-a", algorithm]
+    words = ["ebbflow", "train", scenario, "-a", settings.algorithm]
     say(console, shlex.join([*words, *(part for text in [*(set_ or ()), *best] for part in ("--set", text))]))

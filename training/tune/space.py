@@ -16,6 +16,12 @@ RANGE = re.compile(r"(?P<low>[^|]+?)\.\.(?P<high>[^|]+?)(?P<log>,log)?")
 HELP = "write KEY=LOW..HIGH, KEY=LOW..HIGH,log or KEY=A|B|C, e.g. training.learning_rate=1e-3..2e-2,log"
 
 USUAL = {
+    "direct": (
+        "training.spread=0.1..1.0,log",
+        "training.candidates=8|16|32",
+        "training.days=32|64|128",
+        "training.most_usd=0.5..8.0,log",
+    ),
     "pathwise": (
         "training.learning_rate=1e-3..2e-2,log",
         "training.last_rate=0.01..0.3,log",

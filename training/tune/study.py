@@ -96,7 +96,7 @@ def best_overrides(study: Study, search: Search) -> list[str]:
 
 
 class _Objective:
-    """A trial: a run with what is proposed; its answer is the best validation, $ per car and day."""
+    """A trial: a run with what is proposed; its answer is the best validation after it began, $ per car and day."""
 
     def __init__(self, search: Search, parent: str, say: Callable[[str], None]) -> None:
         self._search, self._parent, self._say = search, parent, say
@@ -105,6 +105,8 @@ class _Objective:
         import optuna
 
         search, settings = self._search, self._search.settings
+        # By the number, which the storage gives out once: processes that begin together propose different things.
+        trial.study.sampler = optuna.samplers.TPESampler(seed=settings.seed + trial.number)
         proposed = tuple(dimension.draw(trial) for dimension in search.space)
         theirs = tuple(text for text in proposed if text.startswith("training."))
         ours = tuple(text for text in proposed if text not in theirs)
@@ -137,6 +139,8 @@ class _Watch:
         self._trial, self.best = trial, float("inf")
 
     def __call__(self, made: Validation, total: int) -> None:
+        if made.update == 0:  # the same fresh network in every trial
+            return
         self.best = min(self.best, made.usd_per_car_day)
         share = round(100 * made.update / total)  # trials may make different numbers of updates
         self._trial.report(self.best, share)
@@ -173,8 +177,6 @@ def _open(search: Search) -> Study:
         except (SQLAlchemyError, ImportError, OSError) as error:
             why = str(error).partition("\n")[0]
             raise ConfigError(f"storage {search.storage} cannot be used: {why}; check the address") from error
-    # A fresh generator after each stop, or the same first trials would be proposed again.
-    study.sampler = optuna.samplers.TPESampler(seed=search.settings.seed + len(study.trials))
     _check_same(study, search)
     return study
 

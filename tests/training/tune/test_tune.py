@@ -56,11 +56,15 @@ def test_a_setting_is_searched_once() -> None:
 
 @pytest.mark.parametrize("algorithm", sorted(USUAL))
 def test_what_is_usually_searched_is_known_to_the_algorithm(algorithm: str) -> None:
+    from ebbflow.training.direct import DirectSettings
     from ebbflow.training.pathwise import PathwiseSettings
     from ebbflow.training.run.settings import load_training
     from ebbflow.training.standard.settings import PpoSettings
 
-    preset, kind = {"pathwise": ("pathwise", PathwiseSettings), "ppo": ("ppo-ports", PpoSettings)}[algorithm]
+    preset, kind = {
+        "direct": ("direct", DirectSettings), "pathwise": ("pathwise", PathwiseSettings),
+        "ppo": ("ppo-ports", PpoSettings),
+    }[algorithm]  # fmt: skip
     for dimension in parse_space(USUAL[algorithm]):
         value = dimension.choices[0] if dimension.choices else f"{dimension.low:g}"
         load_training(kind, preset, [f"{dimension.key}={value}"])
@@ -114,6 +118,22 @@ def test_the_best_trial_is_found_and_others_are_stopped_early(monkeypatch: pytes
     (best,) = best_overrides(made, search(25))
     assert best == f"{RATE}={made.best_params[RATE]}"
     assert made.best_params[RATE] == pytest.approx(0.01, rel=1.5)
+
+
+def test_searches_that_begin_together_try_different_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_beside(rate: float) -> Iterator[float]:
+        if len(trials.seen) == 1:  # while the first trial runs, another process joins
+            run_search(search(2), nothing)
+        yield 1.0
+
+    trials = Trials(one_beside, monkeypatch)
+    run_search(search(2), nothing)
+    assert len(set(trials.seen)) == len(trials.seen) >= 2
+
+
+def test_what_a_fresh_network_costs_says_nothing_of_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    Trials(lambda rate: iter([0.0, 3.0, 2.0]), monkeypatch)
+    assert run_search(search(1), nothing).best_value == 2.0
 
 
 def test_a_stopped_search_makes_the_broken_off_trial_again_and_no_more_than_asked_for(
