@@ -56,7 +56,8 @@ def tune(
         raise ValueError("both --minutes and --updates are given; give one of them")
     overrides, training = split_overrides(set_ or ())
     settings = RunSettings(
-        scenario=scenario, overrides=overrides, training=training, algorithm=algorithm or DEFAULT, seed=seed, updates=updates,
+        scenario=scenario, overrides=overrides, training=training, algorithm=algorithm or DEFAULT, seed=seed,
+        updates=updates,
         minutes=None if updates else minutes or MINUTES, train_days=train_days, validation_days=validation_days,
     )  # fmt: skip
     asked = search_of(study, storage, settings, tuple(search or ()), trials=trials, tracking=tracking_uri(tracking))
