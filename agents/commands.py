@@ -190,12 +190,14 @@ def guarantee(
 
 
 def decide(
-    scenario: ScenarioArgument = "home-california",
+    scenario: Annotated[str, typer.Argument(help="Scenario preset, or the path of a settings file.")] = (
+        "home-california"
+    ),
     policy: Annotated[
         str, typer.Option("--policy", "-p", help="learned (from the registry), NAME=PATH of a bundle, or a rule.")
     ] = "learned",
     sizes: Annotated[str, typer.Option(help="Numbers of ports, separated by commas.")] = "25,1000,10000",
-    days: Annotated[int, typer.Option(min=1, help="Days decided in lock-step, by MPC too.")] = 20,
+    days: Annotated[int, typer.Option(min=1, help="Days decided in lock-step, by MPC too.")] = 200,
     seed: SeedOption = 0,
     json_: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
 ) -> None:
