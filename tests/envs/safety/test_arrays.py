@@ -22,6 +22,8 @@ from ebbflow.envs.safety import (
     make_projector,
     projection,
 )
+from ebbflow.envs.safety.array_rooms import Rooms
+from ebbflow.envs.safety.library import Library
 from ebbflow.envs.safety.projection import ExpectedLoad
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.snapshot import Snapshot
@@ -176,6 +178,27 @@ def test_torch_gradients_are_those_of_finite_differences(tight: float) -> None:
 def test_many_worlds_are_served_rank_by_rank_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(array_serve, "FEW_WORLDS", 0)
     compare(SHARED, Reserve(0.9, 0.0))
+
+
+@pytest.mark.parametrize(("sites", "most_cars"), [(1, 60), (3, 40), (40, 30), (60, 4)])
+def test_sites_filled_as_columns_and_as_one_row_agree(
+    sites: int, most_cars: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One column, few that are sorted, and many that Newton's method begins; of unlike sizes, in any order."""
+    rng, lib, columns = np.random.default_rng(sites), Library("numpy"), array_plan.fits_columns
+    for share in (0.05, 0.2, 0.5):
+        site = rng.permutation(np.repeat(np.arange(sites), rng.integers(1, most_cars, sites)))
+        power, left = rng.choice([3.7, 11.0, 22.0], len(site)), rng.integers(1, 30, len(site))
+        need, tapers = np.minimum(rng.uniform(0.0, 12.0, len(site)), left), rng.random(len(site)) < 0.4
+        bend, rate = np.where(tapers, rng.uniform(0.0, 5.0, len(site)), 0.0), rng.uniform(0.1, 0.5, len(site))
+        cars = array_plan.Cars(site, site * 0, left, need, power, 0.01 * power, bend, rate)
+        room = share * np.bincount(site, power, sites)[:, None] * rng.uniform(0.5, 1.5, (sites, 30)).round(1)
+        found = []
+        for fits in (columns, lambda *_: False):
+            monkeypatch.setattr(array_plan, "fits_columns", fits)
+            found.append(array_plan.fill(lib, cars, Rooms(room, np.zeros((0, 30))), 28))
+        np.testing.assert_allclose(*found, rtol=0.0, atol=1e-9)
+        assert (found[0] > 0).any(), "nobody had to wait"
 
 
 def no_feeder_limits(day: Scenario, rng: np.random.Generator) -> Scenario:
