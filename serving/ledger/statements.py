@@ -9,17 +9,13 @@ from sqlalchemy import Select, bindparam, func, insert, select
 
 from .tables import CONTENT, controls, cycles, entries, settings
 
-LAST_CYCLE = (
-    select(cycles.c.seq, cycles.c.start_s)
-    .where(cycles.c.fleet == bindparam("fleet"))
-    .order_by(cycles.c.seq.desc())
-    .limit(1)
-)
+LAST_CYCLE = select(func.max(cycles.c.seq)).where(cycles.c.fleet == bindparam("fleet"))
+NEWEST_START = select(func.max(cycles.c.start_s)).where(cycles.c.fleet == bindparam("fleet"))
 LAST_ENTRY = select(entries.c.seq, entries.c.sha256).order_by(entries.c.seq.desc()).limit(1)
 SETTINGS_SEQ = select(settings.c.seq).where(settings.c.settings_sha256 == bindparam("settings_sha256"))
 
 LAST_ORDER = select(func.max(controls.c.seq)).where(controls.c.fleet == bindparam("fleet"))
-LAST_ORDER_UNTIL = LAST_ORDER.where(controls.c.seq <= bindparam("until_seq"))
+FLEET_HEAD = select(*(one.scalar_subquery() for one in (LAST_CYCLE, NEWEST_START, LAST_ORDER)))
 ORDERS = (
     select(controls)
     .where(controls.c.fleet == bindparam("fleet"), controls.c.until_s > bindparam("now_s"))

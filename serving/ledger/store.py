@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ...configs.messages import ConfigError
@@ -20,10 +21,9 @@ from .migrate import upgrade
 from .statements import (
     ADD_CONTENT,
     ADD_ENTRY,
+    FLEET_HEAD,
     LAST_CYCLE,
     LAST_ENTRY,
-    LAST_ORDER,
-    LAST_ORDER_UNTIL,
     ORDERS,
     ORDERS_UNTIL,
     SETTINGS_SEQ,
@@ -46,7 +46,7 @@ class FleetHead(NamedTuple):
     """Where a fleet stands."""
 
     seq: int  # of its last cycle; 0: none
-    start_s: float | None  # of its last cycle
+    newest_s: float | None  # the latest start of all its cycles
     orders: tuple[Order, ...]  # that have not ended
     orders_seq: int  # of the last order
 
@@ -98,14 +98,14 @@ class Ledger:
             LedgerDown: see there.
         """
         with self._reading() as connection:
-            found = connection.execute(LAST_CYCLE, {"fleet": fleet}).first()
-            orders, orders_seq = _orders(connection, fleet, now_s)
-        return FleetHead(found.seq if found else 0, found.start_s if found else None, orders, orders_seq)
+            seq, newest_s, orders_seq = connection.execute(FLEET_HEAD, {"fleet": fleet}).one()
+            orders = _orders(connection, ORDERS, fleet=fleet, now_s=now_s) if orders_seq else ()
+        return FleetHead(seq or 0, newest_s, orders, orders_seq or 0)
 
     def orders_until(self, fleet: str, seq: int, now_s: float) -> tuple[Order, ...]:
         """The orders up to an entry that had not ended at `now_s`."""
         with self._reading() as connection:
-            return _orders(connection, fleet, now_s, seq)[0]
+            return _orders(connection, ORDERS_UNTIL, fleet=fleet, now_s=now_s, until_seq=seq)
 
     def record_cycle(self, row: Row, head: FleetHead, used: ServingSettings) -> int:
         """Write a cycle; when this returns it is on the disk.
@@ -243,7 +243,7 @@ def _watched() -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise LedgerMoved from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         raise LedgerDown(f"{type(cause).__name__}: {str(cause).splitlines()[0][:200]}") from None
     except OSError as error:
@@ -273,17 +273,8 @@ def _write_settings(connection: Connection, used: ServingSettings, digest: str, 
         _append(connection, "settings", at_s, {"settings_sha256": digest, "document": document})
 
 
-def _orders(
-    connection: Connection, fleet: str, now_s: float, until_seq: int | None = None
-) -> tuple[tuple[Order, ...], int]:
-    """The fleet's orders that have not ended, and the place of its last order, ended or not."""
-    last_order, orders = (LAST_ORDER, ORDERS) if until_seq is None else (LAST_ORDER_UNTIL, ORDERS_UNTIL)
-    known = {"fleet": fleet, "until_seq": until_seq}
-    last = connection.execute(last_order, known).scalar() or 0
-    if not last:
-        return (), 0
-    rows = connection.execute(orders, known | {"now_s": now_s})
-    return tuple(_order(row) for row in rows.mappings()), int(last)
+def _orders(connection: Connection, query: Select[Any], **known: Any) -> tuple[Order, ...]:
+    return tuple(_order(row) for row in connection.execute(query, known).mappings())
 
 
 def _order(row: Any) -> Order:
