@@ -38,12 +38,12 @@ def cut_columns(key: Any, share: Any, draw: Any, load: Any, room: Any, level: An
         level[at] = found = _level_of_one(*one, float(room[at]), float(level[at]))
         share[:, at] = _above(one[0], found, one[1])
         return share
-    picked = [table[:, columns] for table in (key, share, draw)]
+    key, some, draw, room = key[:, columns], share[:, columns], draw[:, columns], room[columns]
     if len(columns) > FEW_COLUMNS:
-        level[columns], share[:, columns] = _levels(*picked, room[columns], _below(level[columns]))
+        level[columns], share[:, columns] = _levels(key, some, draw, room, _below(level[columns]))
     else:
-        level[columns] = found = _sorted_levels(*picked, room[columns])
-        share[:, columns] = _above(picked[0], found, picked[1])
+        level[columns] = found = _sorted_levels(key, some, draw, room)
+        share[:, columns] = _above(key, found, some)
     return share
 
 

@@ -61,8 +61,8 @@ def _feed(sha: Any, value: Any) -> None:
         sha.update(b"\x04" + canonical_json(value) + b"\x00")
 
 
-_KINDS = {"f": np.dtype("<f8"), "b": np.dtype("|i1")}
-_WHOLE = np.dtype("<i8")
+_KINDS: dict[str, np.dtype[Any]] = {"f": np.dtype("<f8"), "b": np.dtype("|i1")}
+_WHOLE: np.dtype[Any] = np.dtype("<i8")
 
 
 @lru_cache(maxsize=1024)
