@@ -110,4 +110,7 @@ def _sorted_levels(key: Any, share: Any, draw: Any, room: Any) -> Any:
     last = (drawn < room).sum(0)
     at = last * len(room) + np.arange(len(room))
     drawn = np.where(last > 0, drawn.take(np.maximum(at - len(room), 0)), 0.0)
-    return bends.take(at) - (room - drawn) / np.maximum(slope.take(at), LEAST_SLOPE_KW)
+    bend, next_bend = bends.take(at), bends.take(at + len(room), mode="clip")
+    level = bend - (room - drawn) / np.maximum(slope.take(at), LEAST_SLOPE_KW)
+    # A flat piece has no more slope than rounding leaves it: wherever on it, the shares are the same.
+    return np.minimum(np.maximum(level, next_bend), bend)

@@ -22,6 +22,7 @@ from ebbflow.envs.safety import (
     make_projector,
     projection,
 )
+from ebbflow.envs.safety.array_column_levels import cut_columns
 from ebbflow.envs.safety.array_rooms import Rooms
 from ebbflow.envs.safety.library import Library
 from ebbflow.envs.safety.projection import ExpectedLoad
@@ -199,6 +200,19 @@ def test_sites_filled_as_columns_and_as_one_row_agree(
             found.append(array_plan.fill(lib, cars, Rooms(room, np.zeros((0, 30))), 28))
         np.testing.assert_allclose(*found, rtol=0.0, atol=1e-9)
         assert (found[0] > 0).any(), "nobody had to wait"
+
+
+@pytest.mark.parametrize("columns", [1, 5, 30])
+def test_columns_are_cut_to_rooms_that_end_on_a_flat_piece(columns: int) -> None:
+    """Whole cars of one power just fill the room: the level may lie anywhere between two keys."""
+    rng = np.random.default_rng(columns)
+    key = rng.permuted(np.repeat([[3.2], [5.1], [7.4], [0.7]], 10, axis=0) * np.ones(columns), axis=0)
+    share, draw = np.minimum(key, 1.0), np.full(key.shape, 11.1)
+    for whole in (0, 10, 20, 30):
+        room, level = np.full(columns, 11.1 * whole), np.zeros(columns)
+        part = cut_columns(key, share.copy(), draw, (draw * share).sum(0), room, level)
+        np.testing.assert_allclose((draw * part).sum(0), room, rtol=0.0, atol=2e-9)
+        np.testing.assert_allclose(part, np.minimum(np.maximum(key - level, 0.0), share), rtol=0.0, atol=1e-12)
 
 
 def no_feeder_limits(day: Scenario, rng: np.random.Generator) -> Scenario:
