@@ -103,7 +103,7 @@ class Sent:
 
 def is_change(before_kw: Array, after_kw: Array) -> Array:
     """Where a command is due: another power, or from released (NaN) to a set-point or back."""
-    gone = np.isnan(before_kw) != np.isnan(after_kw)
-    moved = np.abs(np.nan_to_num(before_kw) - np.nan_to_num(after_kw)) > CHANGE_KW
-    changed: Array = gone | moved
+    before, after = np.isnan(before_kw), np.isnan(after_kw)
+    moved = np.abs(np.where(before, 0.0, before_kw) - np.where(after, 0.0, after_kw)) > CHANGE_KW
+    changed: Array = (before != after) | moved
     return changed

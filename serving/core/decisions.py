@@ -12,6 +12,7 @@ from ...envs.safety.reasons import Reason
 from ..messages.answer import PortDecisions, Totals
 from ..messages.request import DispatchRequest
 from ..messages.vocabulary import DecisionReason, DecisionSource, Mode, OnExpiry
+from .cases import first_case
 from .controls import InForce
 from .gates import Gated, Rung
 from .memory import PortMemory
@@ -53,18 +54,17 @@ def port_decisions(
     """
     applied = made.applied_kw[0] + 0.0
     setpoint = np.where(gated.rung == Rung.RELEASED, np.nan, np.where(gated.rung == Rung.EMPTY, 0.0, applied))
-    source = _source(made, gated, orders, by_rules)
     exporting = setpoint < 0
     return PortDecisions(
         id=request.ports.id,
-        mode=np.select(
-            [np.isnan(setpoint), setpoint > 0, exporting], [Mode.RELEASE, Mode.CHARGE, Mode.EXPORT], int(Mode.PAUSE)
-        ).astype(np.int8),
+        mode=first_case(
+            [(np.isnan(setpoint), Mode.RELEASE), (setpoint > 0, Mode.CHARGE), (exporting, Mode.EXPORT)], Mode.PAUSE
+        ),
         setpoint_kw=setpoint,
         valid_until_s=_lease(request, exporting, cycles),
-        on_expiry=np.where(exporting, OnExpiry.STOP_EXPORT, OnExpiry.RELEASE).astype(np.int8),
-        source=source.astype(np.int8),
-        reason=_reason(made, gated, orders, by_rules, unusual).astype(np.int8),
+        on_expiry=first_case([(exporting, OnExpiry.STOP_EXPORT)], OnExpiry.RELEASE),
+        source=_source(made, gated, orders, by_rules),
+        reason=_reason(made, gated, orders, by_rules, unusual),
         command_due=is_change(gated.request.ports.last_setpoint_kw, setpoint) & (gated.rung != Rung.EMPTY),
     )
 
@@ -72,7 +72,7 @@ def port_decisions(
 def _source(made: Decisions, gated: Gated, orders: InForce, by_rules: int) -> Array:
     rules = (made.source[0] == Source.RULES) | (by_rules >= 0) | (gated.rung == Rung.RULES)
     clipped = np.abs(made.applied_kw[0] - made.requested_kw[0]) > SAME_KW
-    return _first(
+    return first_case(
         [
             (gated.rung == Rung.EMPTY, DecisionSource.NOBODY),
             ((gated.rung == Rung.RELEASED) & orders.release, DecisionSource.OPERATOR),
@@ -93,7 +93,7 @@ def _reason(made: Decisions, gated: Gated, orders: InForce, by_rules: int, unusu
     refused = (asked < -SAME_KW) & (requested >= 0) & ~gated.may_export & (made.held[0] != Held.ZERO)
     stopped = gated.no_charge & (asked > SAME_KW) & (applied <= SAME_KW)
     failed = (made.source[0] == Source.RULES) & (by_rules < 0)
-    return _first(
+    return first_case(
         [
             (gated.rung >= Rung.RELEASED, gated.reason),
             *((changed & ((bits & int(flags)) != 0), reason) for flags, reason in BY_PROJECTION),
@@ -112,12 +112,6 @@ def _reason(made: Decisions, gated: Gated, orders: InForce, by_rules: int, unusu
     )
 
 
-def _first(cases: list[tuple[Array, Any]], otherwise: int) -> Array:
-    """The value of the first case that holds for each port."""
-    conditions, values = zip(*cases, strict=True)
-    return np.select(list(conditions), list(values), int(otherwise))
-
-
 def _lease(request: DispatchRequest, exporting: Array, cycles: int) -> Array:
     """End of each lease, Unix seconds; an export ends with the event that pays for it."""
     end = request.start_s + cycles * request.interval_s
@@ -129,7 +123,7 @@ def _lease(request: DispatchRequest, exporting: Array, cycles: int) -> Array:
 
 def totals_of(decisions: PortDecisions, made: Decisions) -> Totals:
     """Sums of a cycle; what is clipped is counted for plugged-in cars that have a set-point."""
-    power = np.nan_to_num(decisions.setpoint_kw)
+    power = np.where(np.isnan(decisions.setpoint_kw), 0.0, decisions.setpoint_kw)
     cars = decisions.reason != DecisionReason.EMPTY
     steered = cars & (decisions.mode != Mode.RELEASE)
     clipped = np.abs(made.applied_kw[0] - made.requested_kw[0])[steered]
@@ -144,8 +138,8 @@ def totals_of(decisions: PortDecisions, made: Decisions) -> Totals:
 
 
 def _counts(column: Array, vocabulary: Any) -> dict[str, int]:
-    number = np.bincount(column, minlength=len(vocabulary))
-    return {member.word: int(number[member]) for member in vocabulary if number[member]}
+    numbers = np.bincount(column, minlength=len(vocabulary)).tolist()
+    return {word: number for word, number in zip(vocabulary.words(), numbers, strict=True) if number}
 
 
 def remember(memory: PortMemory, decisions: PortDecisions, now_s: float) -> PortMemory:

@@ -13,6 +13,7 @@ from ...envs.snapshot import Snapshot
 from ..messages.request import DispatchRequest, Ports
 from ..messages.to_snapshot import snapshot_of
 from ..messages.vocabulary import DecisionReason, Override
+from .cases import first_case
 from .controls import InForce
 from .memory import PortMemory
 from .parameters import make_room, own_draw_kw, tamed
@@ -82,9 +83,9 @@ def _ladder(
     """Each port's rung, and why it is not the policy's."""
     here, unseen = request.ports.plugged == 1, ~readings.plugged_known
     driver = _driver(readings.ports) & ~orders.hold
-    told = np.where(here & (readings.reason == AS_ASKED) & gap, DecisionReason.PRICE_GAP, readings.reason)
+    told = np.where(here & (readings.reason == AS_ASKED) & gap, np.int8(DecisionReason.PRICE_GAP), readings.reason)
     now = readings.ports.override == Override.CHARGE_NOW
-    cases: list[tuple[Array, Any, Any]] = [
+    cases: list[tuple[Array, Rung, Any]] = [
         (here & ~sound, Rung.RELEASED, DecisionReason.BAD_PARAMETERS),
         (unseen, Rung.RELEASED, DecisionReason.NOT_PLUGGED_KNOWN),
         (here & orders.release, Rung.RELEASED, DecisionReason.OPERATOR_RELEASE),
@@ -94,10 +95,8 @@ def _ladder(
         (told != AS_ASKED, Rung.RULES, told),
         (orders.rules_only, Rung.RULES, DecisionReason.RULE),
     ]
-    conditions, rungs, reasons = (list(column) for column in zip(*cases, strict=True))
-    rung: Array = np.select(conditions, rungs, int(Rung.POLICY))
-    reason: Array = np.select(conditions, reasons, AS_ASKED)
-    return rung.astype(np.int8), reason.astype(np.int8)
+    rung = first_case([(holds, rung) for holds, rung, _ in cases], Rung.POLICY)
+    return rung, first_case([(holds, reason) for holds, _, reason in cases], AS_ASKED)
 
 
 def _driver(ports: Ports) -> Array:

@@ -59,6 +59,8 @@ def within(ports: Ports, name: str) -> Array:
 
 
 def _with(ports: Ports, sound: Array) -> Ports:
+    if sound.all():
+        return ports
     return ports._replace(
         **{
             name: np.where(sound, getattr(ports, name), HARMLESS.get(name, PORT_FIELDS[name].default))

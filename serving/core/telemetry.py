@@ -8,6 +8,7 @@ import numpy as np
 
 from ..messages.request import DispatchRequest, Ports
 from ..messages.vocabulary import DecisionReason
+from .cases import first_case
 from .memory import PortMemory
 from .parameters import USABLE_KW
 from .settings import DefaultSettings, GateSettings
@@ -109,15 +110,15 @@ def _soc(p: Ports, power: _Power, memory: PortMemory, now_s: float, gates: GateS
 def _reason(p: Ports, here: Array, soc: _Soc, unsaid: Array) -> Array:
     """Why a car is left to the rules."""
     told = ~np.isnan(p.soc)
-    reason: Array = np.select(
-        [~here, told & ~soc.inside, told & ~soc.recent, soc.frozen, ~soc.good & unsaid, np.isnan(p.departs_in_s)],
-        [
-            DecisionReason.AS_ASKED, DecisionReason.BAD_SOC, DecisionReason.STALE_SOC, DecisionReason.FROZEN_SOC,
-            DecisionReason.NO_NEED, DecisionReason.NO_DEPARTURE,
-        ],
-        int(DecisionReason.AS_ASKED),
-    )  # fmt: skip
-    return reason.astype(np.int8)
+    cases = [
+        (~here, DecisionReason.AS_ASKED),
+        (told & ~soc.inside, DecisionReason.BAD_SOC),
+        (told & ~soc.recent, DecisionReason.STALE_SOC),
+        (soc.frozen, DecisionReason.FROZEN_SOC),
+        (~soc.good & unsaid, DecisionReason.NO_NEED),
+        (np.isnan(p.departs_in_s), DecisionReason.NO_DEPARTURE),
+    ]
+    return first_case(cases, DecisionReason.AS_ASKED)
 
 
 def _fresh(p: Ports, soc: _Soc, power: _Power, gates: GateSettings) -> Array:
@@ -150,7 +151,7 @@ def _gained_kwh(p: Ports, power_kw: Array) -> Array:
 
 def _reckoned(memory: PortMemory, p: Ports, power_kw: Array, interval_s: int) -> PortMemory:
     gained = _gained_kwh(p, power_kw) * interval_s / 3600.0
-    return memory._replace(kwh_since=memory.kwh_since + np.nan_to_num(gained, posinf=0.0, neginf=0.0))
+    return memory._replace(kwh_since=memory.kwh_since + np.where(np.isfinite(gained), gained, 0.0))
 
 
 def _need(p: Ports, memory: PortMemory, soc: _Soc, defaults: DefaultSettings) -> tuple[Array, Array]:
@@ -160,9 +161,9 @@ def _need(p: Ports, memory: PortMemory, soc: _Soc, defaults: DefaultSettings) ->
     """
     target = np.where(np.isnan(p.target_soc), defaults.target_soc, p.target_soc)
     said, never = ~np.isnan(p.need_kwh), np.isnan(memory.soc)
-    last = np.clip(np.nan_to_num(memory.soc) + memory.kwh_since / p.capacity_kwh, 0.0, 1.0)
+    last = np.clip(np.where(never, 0.0, memory.soc) + memory.kwh_since / p.capacity_kwh, 0.0, 1.0)
     reckoned = np.where(never & said, p.need_kwh, (target - np.where(never, 0.0, last)) * p.capacity_kwh)
-    by_soc = np.where(said, p.need_kwh, (target - np.nan_to_num(soc.now)) * p.capacity_kwh)
+    by_soc = np.where(said, p.need_kwh, (target - soc.now) * p.capacity_kwh)
     return np.where(soc.good, by_soc, reckoned), ~said | (~np.isnan(p.soc) & ~soc.good)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ...configs.messages import ConfigError
@@ -54,9 +55,11 @@ class Access:
 def needs(scope: Scope) -> Any:
     """A dependency: refuse whoever lacks this scope; its value is the caller's name."""
 
-    def check(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> str:
+    async def check(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> str:
         access: Access = request.app.state.access
-        return access.check(shown.credentials if shown else None, scope)
+        secret = shown.credentials if shown else None
+        # A file of tokens is looked at in a thread of its own; without one there is nothing to wait for.
+        return access.check(secret, scope) if access.open else await run_in_threadpool(access.check, secret, scope)
 
-    checked: Callable[..., str] = check
+    checked: Callable[..., Awaitable[str]] = check
     return Depends(checked)

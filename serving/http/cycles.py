@@ -24,8 +24,8 @@ JSON = "application/json"
 router = APIRouter(prefix="/v1", tags=["cycles"])
 
 
-def the_service(request: Request) -> Service:
-    """The service of the app."""
+async def the_service(request: Request) -> Service:
+    """The service of the app; asynchronous, or each request would pay for a thread to look it up."""
     service: Service = request.app.state.service
     return service
 

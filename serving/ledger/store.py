@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Select, Table, func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from ...configs.messages import ConfigError
@@ -17,7 +18,18 @@ from .chain import Head, entry_after
 from .connect import WRITES, is_in_place, ledger_url, make_engine
 from .documents import settings_digest, settings_document
 from .migrate import upgrade
-from .tables import CONTENT, controls, cycles, entries, settings
+from .statements import (
+    ADD_CONTENT,
+    ADD_ENTRY,
+    FLEET_HEAD,
+    LAST_CYCLE,
+    LAST_ENTRY,
+    ORDERS,
+    ORDERS_UNTIL,
+    SETTINGS_SEQ,
+    cycle_where,
+)
+from .tables import CONTENT, cycles, entries, settings
 
 Row = Mapping[str, Any]
 
@@ -34,7 +46,7 @@ class FleetHead(NamedTuple):
     """Where a fleet stands."""
 
     seq: int  # of its last cycle; 0: none
-    start_s: float | None  # of its last cycle
+    newest_s: float | None  # the latest start of all its cycles
     orders: tuple[Order, ...]  # that have not ended
     orders_seq: int  # of the last order
 
@@ -85,16 +97,15 @@ class Ledger:
         Raises:
             LedgerDown: see there.
         """
-        last = select(cycles.c.seq, cycles.c.start_s).where(cycles.c.fleet == fleet).order_by(cycles.c.seq.desc())
         with self._reading() as connection:
-            found = connection.execute(last.limit(1)).first()
-            orders, orders_seq = _orders(connection, fleet, now_s)
-        return FleetHead(found.seq if found else 0, found.start_s if found else None, orders, orders_seq)
+            seq, newest_s, orders_seq = connection.execute(FLEET_HEAD, {"fleet": fleet}).one()
+            orders = _orders(connection, ORDERS, fleet=fleet, now_s=now_s) if orders_seq else ()
+        return FleetHead(seq or 0, newest_s, orders, orders_seq or 0)
 
     def orders_until(self, fleet: str, seq: int, now_s: float) -> tuple[Order, ...]:
         """The orders up to an entry that had not ended at `now_s`."""
         with self._reading() as connection:
-            return _orders(connection, fleet, now_s, seq)[0]
+            return _orders(connection, ORDERS_UNTIL, fleet=fleet, now_s=now_s, until_seq=seq)
 
     def record_cycle(self, row: Row, head: FleetHead, used: ServingSettings) -> int:
         """Write a cycle; when this returns it is on the disk.
@@ -113,9 +124,8 @@ class Ledger:
         """
         digest = settings_digest(used)
         now = {"settings_sha256": digest, "before_seq": head.seq, "orders_seq": head.orders_seq}
-        latest = select(func.max(cycles.c.seq)).where(cycles.c.fleet == row["fleet"])
         with self._writing() as connection:
-            if (connection.execute(latest).scalar() or 0) != head.seq:
+            if (connection.execute(LAST_CYCLE, {"fleet": row["fleet"]}).scalar() or 0) != head.seq:
                 raise LedgerMoved
             if digest not in self._known_settings:
                 _write_settings(connection, used, digest, row["decided_at_s"])
@@ -135,9 +145,8 @@ class Ledger:
 
     def cycle(self, **where: Any) -> Row | None:
         """The cycle with these columns, or None: `cycle_id`, or `fleet` and `start_s`, or `seq`."""
-        query = select(cycles).where(*(cycles.c[name] == value for name, value in where.items()))
         with self._reading() as connection:
-            found = connection.execute(query).mappings().first()
+            found = connection.execute(cycle_where(*where), where).mappings().first()
         return None if found is None else _plain(found)
 
     def cycles(
@@ -234,7 +243,7 @@ def _watched() -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise LedgerMoved from error
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         raise LedgerDown(f"{type(cause).__name__}: {str(cause).splitlines()[0][:200]}") from None
     except OSError as error:
@@ -248,34 +257,24 @@ def _plain(row: Any) -> Row:
 
 def _append(connection: Connection, kind: str, at_s: float, row: Row) -> int:
     entry = entry_after(_head(connection), kind, at_s, row)
-    connection.execute(insert(entries), entry)
-    connection.execute(insert(CONTENT[kind]), {**row, "seq": entry["seq"]})
+    connection.execute(ADD_ENTRY, entry)
+    connection.execute(ADD_CONTENT[kind], {**row, "seq": entry["seq"]})
     return int(entry["seq"])
 
 
 def _head(connection: Connection) -> Head:
-    last = connection.execute(select(entries.c.seq, entries.c.sha256).order_by(entries.c.seq.desc()).limit(1)).first()
+    last = connection.execute(LAST_ENTRY).first()
     return Head() if last is None else Head(last.seq, last.sha256)
 
 
 def _write_settings(connection: Connection, used: ServingSettings, digest: str, at_s: float) -> None:
-    if connection.execute(select(settings.c.seq).where(settings.c.settings_sha256 == digest)).first() is None:
+    if connection.execute(SETTINGS_SEQ, {"settings_sha256": digest}).first() is None:
         document = canonical_json(settings_document(used)).decode()
         _append(connection, "settings", at_s, {"settings_sha256": digest, "document": document})
 
 
-def _orders(
-    connection: Connection, fleet: str, now_s: float, until_seq: int | None = None
-) -> tuple[tuple[Order, ...], int]:
-    """The fleet's orders that have not ended, and the place of its last order, ended or not."""
-    own = (
-        controls.c.fleet == fleet if until_seq is None else (controls.c.fleet == fleet) & (controls.c.seq <= until_seq)
-    )
-    last = connection.execute(select(func.max(controls.c.seq)).where(own)).scalar() or 0
-    if not last:
-        return (), 0
-    rows = connection.execute(select(controls).where(own, controls.c.until_s > now_s).order_by(controls.c.seq))
-    return tuple(_order(row) for row in rows.mappings()), int(last)
+def _orders(connection: Connection, query: Select[Any], **known: Any) -> tuple[Order, ...]:
+    return tuple(_order(row) for row in connection.execute(query, known).mappings())
 
 
 def _order(row: Any) -> Order:

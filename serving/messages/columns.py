@@ -109,8 +109,9 @@ def flags(value: Any, where: str, length: int) -> Array:
         column = value.astype(np.int8)
         if not np.isin(column, (0, 1, UNKNOWN)).all():
             raise RequestError(where, "should hold true, false or null")
-    elif isinstance(value, list) and set(map(type, value)) <= {bool, type(None)}:
-        column = np.array([UNKNOWN if item is None else item for item in value], dtype=np.int8)
+    elif isinstance(value, list) and (kinds := set(map(type, value))) <= {bool, type(None)}:
+        known = value if kinds <= {bool} else [UNKNOWN if item is None else item for item in value]
+        column = np.array(known, dtype=np.int8)
     else:
         raise RequestError(where, "should be a list of true, false or null")
     _check_length(column, where, length)
@@ -123,15 +124,20 @@ def texts(value: Any, where: str, length: int | None = None) -> Array:
     Raises:
         RequestError: it is no list, has another length, or holds anything but text of 1 to 128 printable characters.
     """
+    value = _printable(value, where, length)
+    return np.array(value, dtype=np.str_) if value else np.zeros(0, "<U1")
+
+
+def _printable(value: Any, where: str, length: int | None) -> list[str]:
+    """A column of text as a list; see `texts`."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.ndim == 1:
         value = value.tolist()
     if not isinstance(value, list) or not set(map(type, value)) <= {str}:
         raise RequestError(where, "should be a list of text")
     if value and (max(map(len, value)) > LONGEST_NAME or not min(map(len, value)) or not "".join(value).isprintable()):
         raise RequestError(where, f"should hold text of 1 to {LONGEST_NAME} printable characters")
-    column = np.array(value, dtype=np.str_) if value else np.zeros(0, "<U1")
-    _check_length(column, where, length)
-    return column
+    _check_length(value, where, length)
+    return value
 
 
 def words(value: Any, where: str, length: int, vocabulary: Sequence[str]) -> Array:
@@ -157,10 +163,10 @@ def ids(value: Any, where: str) -> Array:
     Raises:
         RequestError: as `texts`, or a name stands twice.
     """
-    column = texts(value, where)
-    if len(set(value if isinstance(value, list) else column.tolist())) < len(column):
+    column = _printable(value, where, None)
+    if len(set(column)) < len(column):
         raise RequestError(where, "holds the same id twice")
-    return column
+    return np.array(column, dtype=np.str_) if column else np.zeros(0, "<U1")
 
 
 def references(value: Any, where: str, names: Array, length: int) -> Array:
@@ -170,9 +176,9 @@ def references(value: Any, where: str, names: Array, length: int) -> Array:
         RequestError: as `texts`, or a name is not among `names`.
     """
     row = {name: at for at, name in enumerate(names.tolist())}
-    named = texts(value, where, length)
+    named = _printable(value, where, length)
     try:
-        return np.array([row[name] for name in (value if isinstance(value, list) else named.tolist())], dtype=np.int64)
+        return np.array([row[name] for name in named], dtype=np.int64)
     except KeyError:
         raise RequestError(where, "names something that is not in the message") from None
 
@@ -217,6 +223,6 @@ def number(value: Any, where: str, low: float, high: float) -> float:
     return float(value)
 
 
-def _check_length(column: Array, where: str, length: int | None) -> None:
+def _check_length(column: Array | list[str], where: str, length: int | None) -> None:
     if length is not None and len(column) != length:
         raise RequestError(where, f"has {len(column)} rows; ids make it {length}")

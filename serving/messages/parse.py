@@ -7,7 +7,7 @@ the gates, so that one bad car costs one car.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -119,10 +119,15 @@ def _ports(table: Mapping[str, Any], sites: Sites) -> Ports:
         car=texts(table["car"], "ports.car", n) if table.get("car") is not None else np.zeros(n, "<U1"),
         site=references(table.get("site") or alone, "ports.site", sites.id, n),
         plugged=flags(table.get("plugged"), "ports.plugged", n),
-        export_consent=flags(table.get("export_consent", [False] * n), "ports.export_consent", n),
-        override=words(table.get("override", ["none"] * n), "ports.override", n, Override.words()),
+        export_consent=_said(flags, table, "export_consent", n),
+        override=_said(words, table, "override", n, Override.words()),
         **{name: _column(table, "ports", name, field, n) for name, field in f.PORT_FIELDS.items()},
     )
+
+
+def _said(read: Callable[..., Array], table: Mapping[str, Any], name: str, n: int, *more: Any) -> Array:
+    """A column of flags or words; where there is none, no everywhere."""
+    return read(table[name], f"ports.{name}", n, *more) if name in table else np.zeros(n, np.int8)
 
 
 def _sites(table: Mapping[str, Any], steps: int, feeders: Feeders, prices: Prices) -> Sites:

@@ -53,7 +53,7 @@ def _ports(p: Ports, interval_s: int, steps: int) -> PortColumns:
         "override": np.where(p.override_for_s > 0, p.override, 0).astype(np.int64),
         "override_steps": whole_steps(p.override_for_s, interval_s, steps),
         "setpoint_age_s": p.last_setpoint_age_s,
-        "commands_today": np.nan_to_num(p.commands_today).astype(np.int64),
+        "commands_today": np.where(np.isnan(p.commands_today), 0.0, p.commands_today).astype(np.int64),
     }
     # An empty port offers nothing, as in the simulator.
     for name in ("need_kwh", "power_kw", "max_charge_kw", "max_discharge_kw", "steps_left"):
@@ -174,10 +174,13 @@ def filled_prices(values: Array, steps_per_day: int) -> Array:
 
     That is what contracts 1 does for hours that are not yet published.
     """
+    missing_at = np.isnan(values)
+    if not missing_at.any():
+        return values
     made = values.copy()
-    for step in range(made.shape[1]):
-        missing = np.isnan(made[:, step])
-        if missing.any() and step:
+    for step in np.flatnonzero(missing_at.any(axis=0)).tolist():
+        missing = missing_at[:, step]
+        if step:
             before = made[:, step - steps_per_day] if step >= steps_per_day else made[:, step - 1]
             made[:, step] = np.where(missing, before, made[:, step])
     first = np.argmax(~np.isnan(made), axis=1)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache, cached_property
 
 
 class Word(IntEnum):
     """A number in a column, a word in a message."""
 
-    @property
+    @cached_property
     def word(self) -> str:
         """The name as it crosses the wire."""
         return self.name.lower()
 
     @classmethod
+    @cache
     def words(cls) -> tuple[str, ...]:
         """All words, by number."""
         return tuple(member.word for member in cls)

@@ -216,7 +216,9 @@ class Service:
         row = cycle_row(request, outcome, body, fleet.untold)
         seq = self.ledger.record_cycle(row, fleet.head, kit.settings)
         fleet.memory, fleet.ahead, fleet.last = outcome.memory, False, None
-        fleet.head = fleet.head._replace(seq=seq, start_s=request.start_s)
+        newest_s = fleet.head.newest_s
+        newest_s = request.start_s if newest_s is None else max(newest_s, request.start_s)
+        fleet.head = fleet.head._replace(seq=seq, newest_s=newest_s)
         self.metrics.count(request, outcome, time.perf_counter() - began)
 
     def _catch_up(self, fleet: Fleet, name: str) -> bool:
@@ -232,8 +234,8 @@ class Service:
         if fleet.last is not None and fleet.last[0] == request.start_s:
             _refuse_other(request, fleet.last[1])
             return Answered(answer_from(read_json(fleet.last[2])), fleet.last[2], False, True)
-        latest = fleet.head.start_s
-        if not ledger_up or latest is None:
+        newest_s = fleet.head.newest_s
+        if not ledger_up or newest_s is None or request.start_s > newest_s:
             return None
         row = self.ledger.cycle(fleet=request.fleet, start_s=request.start_s)
         if row is None:

@@ -22,6 +22,9 @@ from ebbflow.envs.safety import (
     make_projector,
     projection,
 )
+from ebbflow.envs.safety.array_column_levels import cut_columns
+from ebbflow.envs.safety.array_rooms import Rooms
+from ebbflow.envs.safety.library import Library
 from ebbflow.envs.safety.projection import ExpectedLoad
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.snapshot import Snapshot
@@ -176,6 +179,40 @@ def test_torch_gradients_are_those_of_finite_differences(tight: float) -> None:
 def test_many_worlds_are_served_rank_by_rank_to_the_same_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(array_serve, "FEW_WORLDS", 0)
     compare(SHARED, Reserve(0.9, 0.0))
+
+
+@pytest.mark.parametrize(("sites", "most_cars"), [(1, 60), (3, 40), (40, 30), (60, 4)])
+def test_sites_filled_as_columns_and_as_one_row_agree(
+    sites: int, most_cars: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One column, few that are sorted, and many that Newton's method begins; of unlike sizes, in any order."""
+    rng, lib, columns = np.random.default_rng(sites), Library("numpy"), array_plan.fits_columns
+    for share in (0.05, 0.2, 0.5):
+        site = rng.permutation(np.repeat(np.arange(sites), rng.integers(1, most_cars, sites)))
+        power, left = rng.choice([3.7, 11.0, 22.0], len(site)), rng.integers(1, 30, len(site))
+        need, tapers = np.minimum(rng.uniform(0.0, 12.0, len(site)), left), rng.random(len(site)) < 0.4
+        bend, rate = np.where(tapers, rng.uniform(0.0, 5.0, len(site)), 0.0), rng.uniform(0.1, 0.5, len(site))
+        cars = array_plan.Cars(site, site * 0, left, need, power, 0.01 * power, bend, rate)
+        room = share * np.bincount(site, power, sites)[:, None] * rng.uniform(0.5, 1.5, (sites, 30)).round(1)
+        found = []
+        for fits in (columns, lambda *_: False):
+            monkeypatch.setattr(array_plan, "fits_columns", fits)
+            found.append(array_plan.fill(lib, cars, Rooms(room, np.zeros((0, 30))), 28))
+        np.testing.assert_allclose(*found, rtol=0.0, atol=1e-9)
+        assert (found[0] > 0).any(), "nobody had to wait"
+
+
+@pytest.mark.parametrize("columns", [1, 5, 30])
+def test_columns_are_cut_to_rooms_that_end_on_a_flat_piece(columns: int) -> None:
+    """Whole cars of one power just fill the room: the level may lie anywhere between two keys."""
+    rng = np.random.default_rng(columns)
+    key = rng.permuted(np.repeat([[3.2], [5.1], [7.4], [0.7]], 10, axis=0) * np.ones(columns), axis=0)
+    share, draw = np.minimum(key, 1.0), np.full(key.shape, 11.1)
+    for whole in (0, 10, 20, 30):
+        room, level = np.full(columns, 11.1 * whole), np.zeros(columns)
+        part = cut_columns(key, share.copy(), draw, (draw * share).sum(0), room, level)
+        np.testing.assert_allclose((draw * part).sum(0), room, rtol=0.0, atol=2e-9)
+        np.testing.assert_allclose(part, np.minimum(np.maximum(key - level, 0.0), share), rtol=0.0, atol=1e-12)
 
 
 def no_feeder_limits(day: Scenario, rng: np.random.Generator) -> Scenario:
