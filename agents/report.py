@@ -8,7 +8,6 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +64,7 @@ def document(
         "ports": first.n_ports,
         "interval_minutes": first.interval_minutes,
         "config_hash": config_hash(drawn.settings) if drawn.settings else None,
-        "files": {name: path for name, path in asdict(request.files).items() if path} if request.files else {},
+        "files": request.files.given() if request.files else {},
         "provenance": provenance(drawn.scenarios),
         "machine": machine(),
         "timings": {r.policy: {"run_s": r.wall_s} for r in results if r.policy in shown},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...configs.dump import resolved
+from ...envs.world.sources import ScenarioFiles
 from ..days import SAVED, DayRequest, DrawnDays
 from ..policy import POLICY_GROUP
 from .tasks import Task
@@ -36,14 +37,14 @@ class Keys:
     """
 
     def __init__(self, request: DayRequest, drawn: DrawnDays) -> None:
-        files = vars(request.files) if request.files else {}
-        paths = [(name, path) for name, value in files.items() for path in _paths(name, value)]
+        files = request.files or ScenarioFiles()
+        paths = [(name, path) for name, named in files.paths().items() for path in named]
         self._common: dict[str, Any] = {
             "code": code_digest(),
             "settings": resolved(drawn.settings) if drawn.settings else None,
             "day": _file_digest(request.scenario) if request.scenario.endswith(SAVED) else None,
             "files": [(name, _file_digest(path)) for name, path in paths],
-            "market": [files.get("location"), files.get("market")],
+            "market": [files.location, files.market, files.part],
             "drawn": [request.seed, request.split],
         }
         self._policies: dict[str, str] = {}
@@ -54,12 +55,6 @@ class Keys:
             self._policies[task.policy] = _policy_digest(task.policy)
         own = {"policy": [task.policy, self._policies[task.policy]], "days": task.numbers, "backend": task.backend}
         return hashlib.sha256(json.dumps(self._common | own, sort_keys=True).encode()).hexdigest()
-
-
-def _paths(name: str, value: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    if name in ("location", "market") or not value:
-        return ()
-    return (value,) if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=1)

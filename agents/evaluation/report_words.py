@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date
 from importlib import metadata
 from typing import NamedTuple
@@ -143,7 +142,7 @@ def facts(result: EvaluationResult, runs: list[RunResult]) -> list[tuple[str, st
     from ...configs.load import config_hash
 
     request = result.request
-    files = {key: value for key, value in (asdict(request.files) if request.files else {}).items() if value}
+    files = request.files.given() if request.files else {}
     rows = [
         ("ebbflow", metadata.version("ebbflow")),
         ("scenario", request.scenario),

@@ -164,7 +164,7 @@ class EvaluationResult:
         """
         from ...configs.load import config_hash
 
-        files = asdict(self.request.files) if self.request.files else {}
+        files = self.request.files.given() if self.request.files else {}
         priced = files.get("prices") or files.get("export_prices")
         return {
             "scenario": self.scenario,
@@ -180,7 +180,7 @@ class EvaluationResult:
             "ports": self.ports,
             "interval_minutes": self.interval_minutes,
             "config_hash": config_hash(self.settings) if self.settings else None,
-            "files": {name: path for name, path in files.items() if path},
+            "files": files,
             "provenance": self.provenance,
             "notes": self.notes,
             "machine": self.machine,

@@ -7,7 +7,7 @@ day, and the scenario's provenance says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,17 @@ class ScenarioFiles:
         check_part(self.part)
 
     def __bool__(self) -> bool:
-        return any((self.sessions, self.prices, self.export_prices, self.emissions, self.load))
+        return bool(self.paths())
+
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """The files that are named, by what they tell."""
+        told = {name: getattr(self, name) for name in ("sessions", "prices", "export_prices", "emissions", "load")}
+        return {name: (path,) if isinstance(path, str) else path for name, path in told.items() if path}
+
+    def given(self) -> dict[str, str | tuple[str, ...]]:
+        """What differs from naming nothing."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in told.items() if value and (name, value) != ("part", ALL)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -156,11 +156,11 @@ def _parameters(prepared: Prepared) -> dict[str, Any]:
     """What MLflow's tables compare runs by."""
     told, settings = prepared.told, prepared.settings
     plain = settings.model_dump(mode="json", exclude={"files", "start", "minutes", "updates"})
-    files = vars(settings.files) if settings.files else {}
+    files = settings.files.given() if settings.files else {}
     return {
         **plain,
         **{f"training.{name}": value for name, value in told["algorithm_settings"].items()},
-        **{f"files.{name}": value for name, value in files.items() if value},
+        **{f"files.{name}": value for name, value in files.items()},
         "ports": prepared.days.scenarios[0].n_ports,
         "config_hash": prepared.run_hash,
     }

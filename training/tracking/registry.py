@@ -184,10 +184,8 @@ def _plain(days: DayRequest) -> dict[str, Any]:
 
 
 def _absolute(files: ScenarioFiles) -> dict[str, Any]:
-    told = vars(files).copy()
-    for name in ("sessions", "prices", "export_prices", "load"):
-        told[name] = told[name] and str(Path(told[name]).resolve())
-    return told | {"emissions": [str(Path(path).resolve()) for path in files.emissions]}
+    found = {name: [str(Path(path).resolve()) for path in paths] for name, paths in files.paths().items()}
+    return files.given() | {name: paths if name == "emissions" else paths[0] for name, paths in found.items()}
 
 
 def _version(found: Any) -> Version:

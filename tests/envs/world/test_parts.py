@@ -59,3 +59,11 @@ def test_stays_are_of_the_part_asked_for(tmp_path: Path) -> None:
         [str(day) for day in days] for days in (range(1, 22), range(23, 27), range(28, 31))
     ]
     assert table.part("all") is table
+
+
+def test_files_are_told_as_they_were_given() -> None:
+    files = ScenarioFiles(prices="p.csv", emissions=("a", "b"), location="HERE", part=TEST)
+    assert files.paths() == {"prices": ("p.csv",), "emissions": ("a", "b")}
+    assert files.given() == {"prices": "p.csv", "emissions": ("a", "b"), "location": "HERE", "part": "test"}
+    assert ScenarioFiles(prices="p.csv").given() == {"prices": "p.csv"}
+    assert not ScenarioFiles(part=TEST)

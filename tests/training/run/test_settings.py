@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ebbflow.agents.days import draw_days
+from ebbflow.agents.evaluation.keys import Keys
 from ebbflow.envs.world.build import load_settings
 from ebbflow.envs.world.sources import ScenarioFiles
 from ebbflow.training.pathwise import PathwiseSettings
@@ -63,7 +64,9 @@ def test_real_dates_trained_on_chosen_on_and_judged_on_are_apart(tmp_path: Path)
     told = RunSettings(
         scenario="home-texas", overrides=("ports=2",), updates=1, train_days=40, validation_days=10, files=files
     )
-    drawn = training_days(told), validation_plan(told).drawn, draw_days(final_request(told))
+    plan = validation_plan(told)
+    assert len(Keys(plan.request, plan.drawn).of(plan.tasks()[0])) == 64
+    drawn = training_days(told), plan.drawn, draw_days(final_request(told))
     dates = [{day.start.date() for day in days.scenarios} for days in drawn]
     assert max(dates[0]) < min(dates[1]) <= max(dates[1]) < min(dates[2])
 
