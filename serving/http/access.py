@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ...configs.messages import ConfigError
 from .errors import Refused
+from .threads import Threads
 from .tokens import Scope, TokenFile
 
 bearer = HTTPBearer(auto_error=False, description="A token of `ebbflow token create`")
@@ -57,9 +57,10 @@ def needs(scope: Scope) -> Any:
 
     async def check(request: Request, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> str:
         access: Access = request.app.state.access
+        threads: Threads = request.app.state.threads
         secret = shown.credentials if shown else None
         # A file of tokens is looked at in a thread of its own; without one there is nothing to wait for.
-        return access.check(secret, scope) if access.open else await run_in_threadpool(access.check, secret, scope)
+        return access.check(secret, scope) if access.open else await threads.admit(lambda: access.check(secret, scope))
 
     checked: Callable[..., Awaitable[str]] = check
     return Depends(checked)

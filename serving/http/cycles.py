@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 
 from ..ledger.story import decisions_of
@@ -17,6 +16,7 @@ from . import arrow, describe
 from .access import needs
 from .errors import Refused
 from .limits import Bodies, Limits
+from .threads import Threads
 from .tokens import Scope
 
 JSON = "application/json"
@@ -41,13 +41,14 @@ async def dispatch(request: Request, service: TheService, _: Annotated[str, need
     """
     limits: Limits = request.app.state.limits
     bodies: Bodies = request.app.state.bodies
+    threads: Threads = request.app.state.threads
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in (JSON, arrow.MEDIA):
         raise Refused(415, f"send {JSON} or {arrow.MEDIA}")
     body = await bodies.read(request, limits.arrow_bytes if media == arrow.MEDIA else limits.json_bytes)
     as_arrow = _wants_arrow(request, media == arrow.MEDIA)
     try:
-        return await run_in_threadpool(_decided, service, body, media, as_arrow)
+        return await threads.decide(lambda: _decided(service, body, media, as_arrow))
     finally:
         bodies.done(body)
 

@@ -10,12 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 
 from ...configs.messages import ConfigError
 
 WAIT_S = 0.5
 """How long a cycle waits for another writer, before it is answered without the ledger."""
+
+MOST_CONNECTIONS = 24
+"""Of one process: more than `ebbflow serve` has threads that use the ledger (`http.threads`), so that none waits."""
 
 STATEMENT_S = 120
 """Of PostgreSQL; a million cars take seconds."""
@@ -44,13 +47,15 @@ def ledger_url(text: str) -> URL:
 
 def make_engine(url: URL) -> Engine:
     """An engine for a ledger; nothing is opened yet."""
+    pool: dict[str, Any] = {"pool_timeout": WAIT_S, "pool_size": 8, "max_overflow": MOST_CONNECTIONS - 8}
     if url.get_backend_name() == "postgresql":
         options = f"-c lock_timeout={round(1000 * WAIT_S)} -c statement_timeout={1000 * STATEMENT_S}"
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 3, "options": options})
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 3, "options": options}, **pool)
     in_memory = url.database in (None, "", ":memory:")
-    if not in_memory:
+    if in_memory:  # it lives in its one connection
+        pool |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+    else:
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    pool: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {}
     engine = create_engine(url, connect_args={"timeout": WAIT_S, "check_same_thread": False}, **pool)
     if not in_memory:
         event.listen(engine, "connect", lambda _, record: record.info.update(ebbflow_file=_file(str(url.database))))

@@ -33,6 +33,9 @@ from .tables import CONTENT, cycles, entries, settings
 
 Row = Mapping[str, Any]
 
+WHOLE_ROWS, PLAIN_ROWS = 8, 500
+"""Cycles that are read at a time, with and without their documents."""
+
 
 class LedgerDown(Exception):
     """The ledger cannot be read or written now; says why without what was to be written."""
@@ -159,7 +162,7 @@ class Ledger:
         limit: int = 100,
         columns: Sequence[str] = ("answer",),
     ) -> Iterator[Row]:
-        """Cycles, the latest first, read one after the other.
+        """Cycles, the latest first, some at a time: no connection is held while the reader looks at a cycle.
 
         Args:
             fleet: whose; None: of all.
@@ -169,15 +172,18 @@ class Ledger:
             columns: of `tables.cycles`, beside the plain ones.
         """
         plain = [column for column in cycles.c if not column.name.startswith(("request", "answer", "record", "memory"))]
-        query = select(*plain, *(cycles.c[name] for name in columns)).order_by(cycles.c.seq.desc()).limit(limit)
-        bounds = {
-            cycles.c.fleet.__eq__: fleet, cycles.c.start_s.__ge__: from_s, cycles.c.start_s.__lt__: until_s,
-            cycles.c.seq.__lt__: before_seq,
-        }  # fmt: skip
+        query = select(*plain, *(cycles.c[name] for name in columns)).order_by(cycles.c.seq.desc())
+        bounds = {cycles.c.fleet.__eq__: fleet, cycles.c.start_s.__ge__: from_s, cycles.c.start_s.__lt__: until_s}
         query = query.where(*(compare(value) for compare, value in bounds.items() if value is not None))
-        with self._reading() as connection:
-            for row in connection.execution_options(yield_per=8).execute(query).mappings():
-                yield _plain(row)
+        while limit > 0:
+            some = query if before_seq is None else query.where(cycles.c.seq < before_seq)
+            with self._reading() as connection:
+                rows = connection.execute(some.limit(min(limit, WHOLE_ROWS if columns else PLAIN_ROWS))).mappings()
+                found = [_plain(row) for row in rows]
+            yield from found
+            if not found:
+                return
+            limit, before_seq = limit - len(found), found[-1]["seq"]
 
     def fleets(self) -> list[str]:
         """The fleets that have cycles, by name."""

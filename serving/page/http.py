@@ -47,7 +47,7 @@ HEADERS = {
 }
 
 
-def the_past(request: Request) -> Past:
+async def the_past(request: Request) -> Past:
     """Past cycles of the app's service, kept from look to look."""
     state = request.app.state
     if getattr(state, "past", None) is None:

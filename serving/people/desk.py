@@ -77,9 +77,10 @@ class Desk:
         Raises:
             NothingKnown: there is none.
         """
-        for cycle in self.cycles(fleet):
-            return Asked(cycle, memory_before(self._ledger, cycle))
-        raise NothingKnown("the ledger holds no cycle of this fleet")
+        cycle = next(self.cycles(fleet), None)
+        if cycle is None:
+            raise NothingKnown("the ledger holds no cycle of this fleet")
+        return Asked(cycle, memory_before(self._ledger, cycle))
 
     def plan(self, fleet: str, flexible: bool = False) -> tuple[Plan, Asked]:
         """The day that follows from the last cycle; made once a cycle.

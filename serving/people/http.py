@@ -26,7 +26,7 @@ Name = Annotated[str, Query(min_length=1, max_length=128, pattern=r"^[^\x00]*$")
 Reader = Annotated[str, needs(Scope.READ)]
 
 
-def the_desk(request: Request) -> Desk:
+async def the_desk(request: Request) -> Desk:
     """The desk of the app's service, made when it is first asked."""
     state = request.app.state
     service: Service = state.service

@@ -89,3 +89,30 @@ def test_a_policy_that_keeps_something_is_not_asked_beside_the_service(service: 
     kit = make_kit(load_serving(), InlineRunner(Says(1.0)))
     assert planning_kit(kit).runner is None
     assert planning_kit(service.kit) is service.kit
+
+
+def test_a_reader_holds_no_connection_while_it_looks_at_a_cycle(client: Client, service: Service) -> None:
+    """Else some readers, each with one connection and waiting for another, hold the ledger up for good."""
+    rows = service.ledger.cycles("f", limit=3)
+    next(rows)
+    assert service.ledger.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert len(list(rows)) == 2
+
+
+def test_cycles_are_read_some_at_a_time_and_none_twice(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ebbflow.serving.ledger.store.WHOLE_ROWS", 2)
+    for limit in (1, 2, 3, 9):
+        starts = [row["start_s"] for row in service.ledger.cycles("f", limit=limit)]
+        assert starts == [request(step).start_s for step in (2, 1, 0)][:limit]
+
+
+def test_a_ledger_in_memory_is_read_like_any_other() -> None:
+    ledger = Ledger("sqlite://")
+    service = Service(make_kit(load_serving("default", ("gates.check_clock=false",))), ledger)
+    client = Client(create_app(service))
+    assert client.post("/v1/dispatch", json=document()).status_code == 200
+    for path in ("status", "drivers", "plan", "story?port=a", "events", "fleets"):
+        assert client.get(f"/v1/{path}{'&' if '?' in path else '?'}fleet=f").status_code == 200, path
+    ledger.close()
