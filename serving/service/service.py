@@ -133,13 +133,14 @@ class Service:
         """
         order = make_order(control, actor, reason, self._now(), until_s, ports)
         with self._fleet(fleet) as known:
+            recorded = True
             try:
                 self.ledger.record_order(fleet, order)
             except (LedgerDown, LedgerMoved):
-                known.loose = (*known.loose, order)
-                known.memory = replace(known.memory, orders=(*known.memory.orders, order))
-                return Ordered(order, False)
-        return Ordered(order, True)
+                recorded, known.loose = False, (*known.loose, order)
+            # Also a recorded one: the next cycle reads it from the ledger, unless that fails in the meantime.
+            known.memory = replace(known.memory, orders=(*known.memory.orders, order))
+        return Ordered(order, recorded)
 
     def standing_state(self) -> ServiceState:
         """Of the service as a whole, between cycles: the policy may be absent, or every fleet's breaker open."""

@@ -13,8 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from ebbflow.serving.ledger import tables
-from ebbflow.serving.ledger.store import Ledger
+from ebbflow.serving.ledger.store import Ledger, LedgerDown
 from ebbflow.serving.ledger.verify import verify
+from ebbflow.serving.messages.vocabulary import Mode
 from ebbflow.serving.service import Answered, CycleConflict, ServiceBusy
 
 from ..core.small_fleet import Says, request  # noqa: TID252
@@ -71,6 +72,23 @@ def test_an_order_holds_while_the_ledger_is_locked(rig: Rig, tmp_path: Path) -> 
     assert [order.control for order in rig.service.orders("f")] == ["hold"]
     assert verify(rig.ledger, replay=True).whole
     assert rig.cycle(4).answer.state.word == "auto"
+
+
+def test_a_recorded_order_holds_although_the_ledger_then_fails(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.cycle(0)
+    assert rig.order("release", minutes=40) is True
+
+    def down(*_: object) -> None:
+        raise LedgerDown("drill")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "fleet_head", down)
+        told = rig.cycle(1).answer
+    assert set(told.decisions.mode.tolist()) == {Mode.RELEASE}
+    after = rig.cycle(2).answer
+    assert (after.state.word, len(rig.service.orders("f"))) == ("operator", 1)
+    assert rig.cycle(4).answer.state.word == "auto"
+    assert verify(rig.ledger, replay=True).whole
 
 
 def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
@@ -132,7 +150,6 @@ def test_a_read_only_ledger_takes_no_cycle(rig: Rig) -> None:
 
 def test_a_ledger_that_was_never_there_while_it_served(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """From its start it cannot be read; when it can, what was sent meanwhile is not forgotten."""
-    from ebbflow.serving.ledger.store import LedgerDown
 
     def down(*_: object) -> None:
         raise LedgerDown("drill")
