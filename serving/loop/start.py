@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ...configs.messages import ConfigError
+from ...configs.messages import ConfigError, unknown_name
 from ..core.cycle import Kit, make_kit
 from ..core.runners import Runner
 from ..core.settings import ServingSettings, load_serving
@@ -128,20 +128,40 @@ def _kit(options: Options, settings: ServingSettings) -> Kit:
 def policy_runner(name: str) -> Runner:
     """A policy by name: a rule of ours is asked in this process, anything else in one that can be killed.
 
+    Code that is not ours is neither imported nor made here, and a zip's pickle runs nowhere in live service.
+
     Raises:
-        ValueError: there is no such policy.
+        ValueError: there is no such policy, it cannot be made, or it is a zip.
     """
-    from ...agents.policy import find_policy
-    from ...agents.rules.rule import Rule
-    from ..core.runners import InlineRunner
+    from ...agents import rules
+    from ...agents.policy import find_policy, policy_names
+    from ..core.runners import InlineRunner, PolicyTimeout
     from ..core.worker import WorkerRunner
 
-    policy = find_policy(name)
-    if isinstance(policy, Rule):
+    _refuse_zip(name)
+    if name in rules.RULES and type(policy := find_policy(name)).__module__.startswith(f"{rules.__name__}."):
         return InlineRunner(policy)
+    if "=" not in name and ":" not in name and name not in policy_names():
+        hint = unknown_name("policy", name, policy_names())
+        raise ConfigError(f"{hint}; a class of your own is named package.module:Class, a bundle NAME=PATH")
     worker = WorkerRunner(name)
-    worker.start()
+    try:
+        worker.start()
+    except (RuntimeError, PolicyTimeout) as error:
+        worker.close()
+        raise ConfigError(f"--policy {name}: {str(error).removeprefix('ValueError: ')}") from None
     return worker
+
+
+def _refuse_zip(name: str) -> None:
+    from ...agents.policy import ZIP
+
+    path = name.partition("=")[2].partition("#")[0]
+    if path.lower().endswith(ZIP):
+        raise ConfigError(
+            f"--policy {name}: a zip holds code that runs when it is loaded, and live service runs none; write its run as a bundle "
+            "with `ebbflow export`, and give --bundle FOLDER"
+        )
 
 
 def live_port(options: Options, clock: Clock) -> SitePort:
