@@ -49,5 +49,5 @@ def create_app(
         app.include_router(router)
     answer_errors(app)
     app.add_middleware(FewReaders)
-    app.add_middleware(Guard, hosts=names if access.open else ())
+    app.add_middleware(Guard, hosts=names, is_open=lambda: access.open)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,19 +88,20 @@ class Guard:
 
     Args:
         app: what it guards.
-        hosts: names of the Host header; empty: any. A browser can be made to call a page's own name that leads to
-            this machine, so a service without tokens answers to its own names only.
+        hosts: names of the Host header. A browser can be made to call a page's own name that leads to this machine,
+            so a service that is open to everybody answers to its own names only.
+        is_open: whether it is, now; else any name will do.
     """
 
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...] = ()) -> None:
-        self._app, self._hosts = app, hosts
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...], is_open: Callable[[], bool]) -> None:
+        self._app, self._hosts, self._is_open = app, hosts, is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._hosts and _host(scope) not in self._hosts:
+        if self._is_open() and _host(scope) not in self._hosts:
             await _refuse_host(send)
             return
         await self._app(scope, receive, send)

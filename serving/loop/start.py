@@ -159,8 +159,8 @@ def _refuse_zip(name: str) -> None:
     path = name.partition("=")[2].partition("#")[0]
     if path.lower().endswith(ZIP):
         raise ConfigError(
-            f"--policy {name}: a zip holds code that runs when it is loaded, and live service runs none; write its run as a bundle "
-            "with `ebbflow export`, and give --bundle FOLDER"
+            f"--policy {name}: a zip holds code that runs when it is loaded, and live service runs none; write its "
+            "run as a bundle with `ebbflow export`, and give --bundle FOLDER"
         )
 
 
