@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ WAIT_S = 0.5
 
 MOST_CONNECTIONS = 24
 """Of one process: more than `ebbflow serve` has threads that use the ledger (`http.threads`), so that none waits."""
+
+QUIET_S, CONNECT_S = 2.0, 2
+"""For which a PostgreSQL server may say nothing to a plain statement, and until it takes a connection (libpq's least):
+one after the other, where it stands still, and the cycle goes on without the ledger before its 5 s are over."""
 
 STATEMENT_S = 120
 """Of PostgreSQL; a million cars take seconds."""
@@ -45,12 +50,16 @@ def ledger_url(text: str) -> URL:
     return url.set(drivername="sqlite")
 
 
-def make_engine(url: URL) -> Engine:
-    """An engine for a ledger; nothing is opened yet."""
+def make_engine(url: URL, quiet_s: float = QUIET_S) -> Engine:
+    """An engine for a ledger; nothing is opened yet.
+
+    Args:
+        url: of `ledger_url`.
+        quiet_s: for which a PostgreSQL server may say nothing, before it counts as down.
+    """
     pool: dict[str, Any] = {"pool_timeout": WAIT_S, "pool_size": 8, "max_overflow": MOST_CONNECTIONS - 8}
     if url.get_backend_name() == "postgresql":
-        options = f"-c lock_timeout={round(1000 * WAIT_S)} -c statement_timeout={1000 * STATEMENT_S}"
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 3, "options": options}, **pool)
+        return _make_postgresql(url, quiet_s, pool)
     in_memory = url.database in (None, "", ":memory:")
     if in_memory:  # it lives in its one connection
         pool |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
@@ -62,6 +71,23 @@ def make_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _make_postgresql(url: URL, quiet_s: float, pool: Mapping[str, Any]) -> Engine:
+    from .patience import KEEPALIVE, make_patient  # only here is its driver needed
+
+    options = f"-c lock_timeout={round(1000 * WAIT_S)} -c statement_timeout={1000 * STATEMENT_S}"
+    ours = {"connect_timeout": CONNECT_S, "options": options, **KEEPALIVE}
+    args = {name: value for name, value in ours.items() if name not in url.query}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=args, **pool)
+    make_patient(engine, quiet_s)
+    return engine
+
+
+def allow(connection: Connection, more_s: float) -> None:
+    """Let PostgreSQL say nothing for so much longer, until the connection is given back."""
+    if connection.dialect.name == "postgresql":
+        connection.connection.dbapi_connection.quiet_s += more_s  # type: ignore[union-attr]
 
 
 def is_in_place(connection: Connection) -> bool:

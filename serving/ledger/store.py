@@ -15,7 +15,7 @@ from ..core.controls import Order
 from ..core.settings import ServingSettings
 from ..messages.canonical import canonical_json, read_json
 from .chain import Head, entry_after
-from .connect import WRITES, is_in_place, ledger_url, make_engine
+from .connect import QUIET_S, WRITES, allow, is_in_place, ledger_url, make_engine
 from .documents import settings_digest, settings_document
 from .migrate import upgrade
 from .statements import (
@@ -35,6 +35,9 @@ Row = Mapping[str, Any]
 
 WHOLE_ROWS, PLAIN_ROWS = 8, 500
 """Cycles that are read at a time, with and without their documents."""
+
+WRITTEN_BYTES_PER_S = 4e6
+"""That even a slow server takes in; the documents of a million cars are tens of megabytes."""
 
 
 class LedgerDown(Exception):
@@ -59,15 +62,16 @@ class Ledger:
 
     Args:
         url: of SQLite or PostgreSQL; a plain path is a SQLite file.
+        quiet_s: for which a PostgreSQL server may say nothing, before it counts as down: a cycle cannot wait longer.
 
     Raises:
         ConfigError: no such kind of ledger, or one of a newer release.
         LedgerDown: it cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, quiet_s: float = QUIET_S) -> None:
         self.url = ledger_url(url)
-        self.engine = make_engine(self.url)
+        self.engine = make_engine(self.url, quiet_s)
         self._known_settings: set[str] = set()
         try:
             with _watched():
@@ -127,7 +131,7 @@ class Ledger:
         """
         digest = settings_digest(used)
         now = {"settings_sha256": digest, "before_seq": head.seq, "orders_seq": head.orders_seq}
-        with self._writing() as connection:
+        with self._writing(row) as connection:
             if (connection.execute(LAST_CYCLE, {"fleet": row["fleet"]}).scalar() or 0) != head.seq:
                 raise LedgerMoved
             if digest not in self._known_settings:
@@ -233,9 +237,10 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, row: Row | None = None) -> Iterator[Connection]:
         with _watched(), self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
             if self.engine.dialect.name == "postgresql":
+                allow(connection, _bytes(row or {}) / WRITTEN_BYTES_PER_S)
                 connection.exec_driver_sql("LOCK TABLE entries IN EXCLUSIVE MODE")
             if not is_in_place(connection):
                 raise LedgerDown("its file was moved or removed; put it back, or start the service again")
@@ -259,6 +264,10 @@ def _watched() -> Iterator[None]:
 def _plain(row: Any) -> Row:
     """A row with names of plain text: SQLAlchemy's own kind of text is refused by orjson."""
     return {"".join(name): value for name, value in row.items()}
+
+
+def _bytes(row: Row) -> int:
+    return sum(len(value) for value in row.values() if isinstance(value, bytes))
 
 
 def _append(connection: Connection, kind: str, at_s: float, row: Row) -> int:
