@@ -50,6 +50,12 @@ def ledger_url(text: str) -> URL:
     return url.set(drivername="sqlite")
 
 
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite ledger; None: it lives in memory, or on a server."""
+    in_memory = url.database in (None, "", ":memory:")
+    return None if in_memory or url.get_backend_name() != "sqlite" else Path(str(url.database))
+
+
 def make_engine(url: URL, quiet_s: float = QUIET_S) -> Engine:
     """An engine for a ledger; nothing is opened yet.
 
@@ -60,14 +66,14 @@ def make_engine(url: URL, quiet_s: float = QUIET_S) -> Engine:
     pool: dict[str, Any] = {"pool_timeout": WAIT_S, "pool_size": 8, "max_overflow": MOST_CONNECTIONS - 8}
     if url.get_backend_name() == "postgresql":
         return _make_postgresql(url, quiet_s, pool)
-    in_memory = url.database in (None, "", ":memory:")
-    if in_memory:  # it lives in its one connection
+    file = sqlite_file(url)
+    if file is None:  # it lives in its one connection
         pool |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
     else:
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": WAIT_S, "check_same_thread": False}, **pool)
-    if not in_memory:
-        event.listen(engine, "connect", lambda _, record: record.info.update(ebbflow_file=_file(str(url.database))))
+    if file is not None:
+        event.listen(engine, "connect", lambda _, record: record.info.update(ebbflow_file=_file(str(file))))
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

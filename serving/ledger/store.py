@@ -15,9 +15,10 @@ from ..core.controls import Order
 from ..core.settings import ServingSettings
 from ..messages.canonical import canonical_json, read_json
 from .chain import Head, entry_after
-from .connect import QUIET_S, WRITES, allow, is_in_place, ledger_url, make_engine
+from .connect import QUIET_S, WRITES, allow, is_in_place, ledger_url, make_engine, sqlite_file
 from .documents import settings_digest, settings_document
 from .migrate import upgrade
+from .room import take_room
 from .statements import (
     ADD_CONTENT,
     ADD_ENTRY,
@@ -73,6 +74,7 @@ class Ledger:
         self.url = ledger_url(url)
         self.engine = make_engine(self.url, quiet_s)
         self._known_settings: set[str] = set()
+        self._failed_bytes = 0  # of the last cycle, where it could not be written
         try:
             with _watched():
                 upgrade(self.engine)
@@ -90,13 +92,19 @@ class Ledger:
         self.engine.dispose()
 
     def check(self) -> None:
-        """Find out whether it can be written.
+        """Find out whether it can be written: an entry is added and taken back, and the disk has room.
+
+        Room for a small cycle, or for the last one where that could not be written.
 
         Raises:
             LedgerDown: it cannot.
         """
-        with self._writing():
-            pass
+        with self._writing() as connection:
+            connection.execute(ADD_ENTRY, entry_after(_head(connection), "probe", 0.0, {}))
+            connection.rollback()
+        if (file := sqlite_file(self.url)) is not None:
+            with _watched():
+                take_room(file, self._failed_bytes)
 
     def fleet_head(self, fleet: str, now_s: float) -> FleetHead:
         """Where a fleet stands.
@@ -130,6 +138,7 @@ class Ledger:
             LedgerDown: it was not written.
         """
         digest = settings_digest(used)
+        self._failed_bytes = _bytes(row)  # until it is written
         now = {"settings_sha256": digest, "before_seq": head.seq, "orders_seq": head.orders_seq}
         with self._writing(row) as connection:
             if (connection.execute(LAST_CYCLE, {"fleet": row["fleet"]}).scalar() or 0) != head.seq:
@@ -138,6 +147,7 @@ class Ledger:
                 _write_settings(connection, used, digest, row["decided_at_s"])
             seq = _append(connection, "cycle", row["decided_at_s"], {**row, **now})
         self._known_settings.add(digest)
+        self._failed_bytes = 0
         return seq
 
     def record_order(self, fleet: str, order: Order) -> int:

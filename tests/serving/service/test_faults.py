@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import subprocess
 import time
@@ -115,7 +116,9 @@ def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
         assert_down(down)
         kept = step
         if mounted:
+            assert not rig.service.ledger_works()
             filler.unlink()
+            assert rig.service.ledger_works()
             assert rig.cycle(step + 1).recorded
             kept += 1
         found = verify(rig.ledger, replay=True)
@@ -126,6 +129,23 @@ def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
     finally:
         if mounted:
             subprocess.check_call(["umount", str(disk)])
+
+
+def test_it_is_not_ready_where_no_cycle_could_be_written(rig: Rig, tmp_path: Path) -> None:
+    """A disk without room, by a limit of the process: no file may grow. What is asked of the disk leaves nothing."""
+    assert rig.cycle(0).recorded
+    before, whole = resource.getrlimit(resource.RLIMIT_FSIZE), sorted(tmp_path.iterdir())
+    assert rig.service.ledger_works()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        assert_down(rig.cycle(1))
+        assert not rig.service.ledger_works()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert rig.service.ledger_works()
+    assert rig.cycle(2).recorded
+    assert sorted(tmp_path.iterdir()) == whole
+    assert verify(rig.ledger, replay=True).whole
 
 
 def _fill(path: Path) -> None:
