@@ -21,7 +21,7 @@ class Limits:
 
     Args:
         json_bytes: of a JSON body; as objects it takes up to some twenty times the memory.
-        arrow_bytes: of an Arrow body, which is used as it is.
+        arrow_bytes: of an Arrow body; its numbers are used as they are, its text takes up to some ten times the memory.
         small_bytes: of any other body.
         together_bytes: of all bodies at once.
         body_s: until a body has arrived.
