@@ -9,6 +9,7 @@ from datetime import tzinfo
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ...configs.messages import ConfigError, unknown_name
 from ..core.cycle import Kit, make_kit
@@ -25,6 +26,8 @@ from .schedule import Schedule
 
 if TYPE_CHECKING:
     from ...envs.world.tariffs import Tariff
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 LIVE, SIMULATED = "default", "simulated"
 """Serving presets."""
@@ -190,11 +193,14 @@ def price_source(options: Options, tariff: Tariff | None) -> PriceSource | None:
     """Where prices come from, beside those that the site tells; None: nowhere else.
 
     Raises:
+        ConfigError: the token of --prices-token would go to more than one place, or could be read on its way.
         ValueError: a tariff that follows a market, and no prices of one.
     """
     from ..ports.prices.files import PriceFile
     from ..ports.prices.url import PriceUrl
 
+    if options.prices_token is not None:
+        _check_token_goes_to([name for name in options.prices if "://" in name])
     followed = tariff.settlement_point if tariff is not None else None
     at, kind = options.location or followed, options.market
     sources: list[PriceSource] = [
@@ -209,6 +215,19 @@ def price_source(options: Options, tariff: Tariff | None) -> PriceSource | None:
     from ..ports.prices.tariffed import TariffPrices
 
     return TariffPrices(tariff, market)
+
+
+def _check_token_goes_to(urls: Sequence[str]) -> None:
+    if len(urls) != 1:
+        raise ConfigError(
+            f"--prices-token goes to one URL, and --prices names {len(urls)}; name the one that wants it, and files "
+            "for the rest"
+        )
+    place = urlsplit(urls[0])
+    if place.scheme != "https" and place.hostname not in LOOPBACK:
+        raise ConfigError(
+            f"--prices-token would go to {place.hostname} in plain text; use https, or leave the token out"
+        )
 
 
 def _tariff(options: Options) -> Tariff | None:
