@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from ...configs.messages import ConfigError
 from .errors import Refused
 from .threads import Threads
 from .tokens import Scope, TokenFile
+
+log = logging.getLogger("ebbflow.serving")
 
 bearer = HTTPBearer(auto_error=False, description="A token of `ebbflow token create`")
 
@@ -55,7 +58,8 @@ class Access:
             return "anybody"
         try:
             found = self._tokens.scopes_of(secret, datetime.now(UTC)) if secret else None
-        except ConfigError:
+        except ConfigError as error:
+            log.error("nobody can be let in: %s", error)
             raise Refused(503, "the token file cannot be read; see the service's log") from None
         if found is None:
             raise Refused(401, "send a token that holds: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})

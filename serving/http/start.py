@@ -90,6 +90,7 @@ def make_service(settings: ServingSettings, ledger: str, bundle: str | None) -> 
     except LedgerDown as down:
         raise ConfigError(f"the ledger cannot be opened: {down}") from None
     service = Service(make_kit(settings), opened)
+    service.recall()
     if bundle is not None and is_followed(bundle):
         follower = Follower(service, Path(bundle))
         service.closing.append(follower.stop)

@@ -17,6 +17,7 @@ from ebbflow.serving.http.app import create_app
 from ebbflow.serving.http.server import is_loopback
 from ebbflow.serving.http.start import make_access
 from ebbflow.serving.http.tokens import Scope, TokenFile
+from ebbflow.serving.ledger.store import LedgerDown
 
 from ..core.small_fleet import document, request  # noqa: TID252
 from ..service.services import Rig  # noqa: TID252
@@ -225,6 +226,24 @@ def test_a_failure_inside_tells_nothing(client: TestClient, rig: Rig, monkeypatc
     monkeypatch.setattr(rig.service, "dispatch", broken)
     told = client.post("/v1/dispatch", json=document())
     assert (told.status_code, told.json()) == (500, {"error": "the service failed; see its log"})
+
+
+def test_what_sends_people_to_the_log_is_in_the_log(
+    guarded: TestClient, tokens: TokenFile, rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise LedgerDown("the disk is gone")
+
+    _, secret = tokens.create("n", (Scope.READ,))
+    monkeypatch.setattr(rig.ledger, "cycle", down)
+    assert call(guarded, "GET", "/v1/cycles/x", secret) == 503
+    assert "the disk is gone" in caplog.text
+    tokens.path.chmod(0o644)
+    tokens.path.write_text("{}")
+    told = guarded.get("/v1/model", headers={"Authorization": f"Bearer {secret}"})
+    assert (told.status_code, "see the service's log" in told.json()["error"]) == (503, True)
+    assert "chmod 600" in caplog.text
+    assert secret not in caplog.text
 
 
 @pytest.mark.parametrize("folder", ["../../etc", "/etc/passwd", "missing", "..", "x#" + "0" * 64])
