@@ -53,6 +53,24 @@ def test_alerts_and_runbook_name_metrics_that_there_are() -> None:
             assert name in known, name
 
 
+def test_alerts_look_back_over_a_cycle_and_tell_which_fleet() -> None:
+    of_fleets = set(re.findall(r"^(ebbflow_\w+)\{fleet=", gauges_of_a_cycle(), re.MULTILINE))
+    assert len(of_fleets) == 6
+    for rule in RULES:
+        for minutes in re.findall(r"\[(\d+)m\]", rule["expr"]):
+            assert int(minutes) >= 20 or "requests_refused" in rule["expr"] or "reload" in rule["expr"], rule["expr"]
+        if of_fleets & set(re.findall(r"\bebbflow_\w+", rule["expr"])):
+            assert "$labels.fleet" in rule["annotations"]["summary"], rule["alert"]
+
+
+def gauges_of_a_cycle() -> str:
+    metrics = Metrics()
+    for gauge in (metrics.last, metrics.breaker, metrics.prices, metrics.unusual, metrics.shortfall):
+        gauge.labels("f").set(1.0)
+    metrics.oldest.labels("f", "soc").set(1.0)
+    return metrics.text().decode()
+
+
 def commands() -> list[str]:
     """Each command line that the runbook and the templates tell people to type."""
     found = re.findall(r"`(ebbflow [^`]+)`", read("runbook"))
