@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from ..ledger.story import decisions_of
+from ..ledger.story import decisions_of, refuse_too_much
 from ..messages.canonical import canonical_json, read_json
 from ..messages.parse import parse_request
 from ..service import Answered, Service
@@ -64,6 +64,7 @@ def cycle(cycle_id: str, request: Request, service: TheService, _: Annotated[str
 
 @router.get("/decisions", responses=describe.DECISIONS_ANSWERS)
 def decisions(
+    request: Request,
     service: TheService,
     _: Annotated[str, needs(Scope.READ)],
     fleet: Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")],
@@ -74,6 +75,7 @@ def decisions(
 ) -> Response:
     """What a port was told, the latest cycle first: `from` and `until` bound the cycles' starts."""
     bounds: list[Any] = [None if time is None else time.timestamp() for time in (since, until)]
+    refuse_too_much(service.ledger, request.app.state.limits.ports_read, fleet, *bounds, limit)
     found = decisions_of(service.ledger, fleet, port, *bounds, limit=limit)
     return Response(canonical_json({"fleet": fleet, "port": port, "decisions": list(found)}), media_type=JSON)
 

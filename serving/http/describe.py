@@ -213,7 +213,7 @@ DECISIONS_ANSWERS = _answers(
         },
         ("fleet", "port", "decisions"),
     ),
-    {400: "Cannot be read"} | DOWN,
+    {400: "Cannot be read", 413: "More cycles of more ports than one call reads"} | DOWN,
 )
 
 CONTROLS = Control.words()

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from ..core.cycle import CycleRefused
 from ..ledger.store import LedgerDown, LedgerMoved
+from ..ledger.story import TooMuch
 from ..messages.columns import RequestError
 from ..service import CycleConflict, ServiceBusy
 
@@ -26,6 +27,7 @@ CODES: dict[type[Exception], HTTPStatus] = {
     CycleRefused: HTTPStatus(422),
     CycleConflict: HTTPStatus.CONFLICT,
     ServiceBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooMuch: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     LedgerDown: HTTPStatus.SERVICE_UNAVAILABLE,
     LedgerMoved: HTTPStatus.SERVICE_UNAVAILABLE,
 }

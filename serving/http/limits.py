@@ -28,6 +28,7 @@ class Limits:
         head_s: until a request's head has arrived.
         answer_s: until a client has taken an answer.
         connections: at once.
+        ports_read: cycles times ports that one call may read back from the ledger; so many take some seconds.
     """
 
     json_bytes: int = 32 * MIB
@@ -38,6 +39,7 @@ class Limits:
     head_s: float = 10.0
     answer_s: float = 60.0
     connections: int = 64
+    ports_read: int = 3_000_000
 
 
 class Bodies:

@@ -186,9 +186,7 @@ class Ledger:
             columns: of `tables.cycles`, beside the plain ones.
         """
         plain = [column for column in cycles.c if not column.name.startswith(("request", "answer", "record", "memory"))]
-        query = select(*plain, *(cycles.c[name] for name in columns)).order_by(cycles.c.seq.desc())
-        bounds = {cycles.c.fleet.__eq__: fleet, cycles.c.start_s.__ge__: from_s, cycles.c.start_s.__lt__: until_s}
-        query = query.where(*(compare(value) for compare, value in bounds.items() if value is not None))
+        query = _latest_first(select(*plain, *(cycles.c[name] for name in columns)), fleet, from_s, until_s)
         while limit > 0:
             some = query if before_seq is None else query.where(cycles.c.seq < before_seq)
             with self._reading() as connection:
@@ -198,6 +196,14 @@ class Ledger:
             if not found:
                 return
             limit, before_seq = limit - len(found), found[-1]["seq"]
+
+    def ports_of_cycles(
+        self, fleet: str, from_s: float | None = None, until_s: float | None = None, limit: int = 100
+    ) -> int:
+        """How many ports `cycles` would read with the same arguments, each as often as there are cycles."""
+        query = _latest_first(select(cycles.c.ports), fleet, from_s, until_s).limit(limit).subquery()
+        with self._reading() as connection:
+            return int(connection.execute(select(func.coalesce(func.sum(query.c.ports), 0))).scalar_one())
 
     def fleets(self) -> list[str]:
         """The fleets that have cycles, by name."""
@@ -269,6 +275,12 @@ def _watched() -> Iterator[None]:
         raise LedgerDown(f"{type(cause).__name__}: {str(cause).splitlines()[0][:200]}") from None
     except OSError as error:
         raise LedgerDown(f"{type(error).__name__}: {error.strerror}") from None
+
+
+def _latest_first(query: Select[Any], fleet: str | None, from_s: float | None, until_s: float | None) -> Select[Any]:
+    bounds = {cycles.c.fleet.__eq__: fleet, cycles.c.start_s.__ge__: from_s, cycles.c.start_s.__lt__: until_s}
+    told = (compare(value) for compare, value in bounds.items() if value is not None)
+    return query.where(*told).order_by(cycles.c.seq.desc())
 
 
 def _plain(row: Any) -> Row:

@@ -31,7 +31,7 @@ async def the_desk(request: Request) -> Desk:
     state = request.app.state
     service: Service = state.service
     if getattr(state, "desk", None) is None:
-        state.desk = Desk(service.ledger, lambda: service.kit, MOST_CARS)
+        state.desk = Desk(service.ledger, lambda: service.kit, MOST_CARS, state.limits.ports_read)
     desk: Desk = state.desk
     return desk
 

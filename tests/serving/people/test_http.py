@@ -12,6 +12,7 @@ from ebbflow.serving.core.cycle import make_kit
 from ebbflow.serving.core.runners import InlineRunner
 from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.http.app import create_app
+from ebbflow.serving.http.limits import Limits
 from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.people.desk import Desk, TooLarge, planning_kit
 from ebbflow.serving.service import Service
@@ -116,3 +117,19 @@ def test_a_ledger_in_memory_is_read_like_any_other() -> None:
     for path in ("status", "drivers", "plan", "story?port=a", "events", "fleets"):
         assert client.get(f"/v1/{path}{'&' if '?' in path else '?'}fleet=f").status_code == 200, path
     ledger.close()
+
+
+def test_one_call_reads_so_many_ports_and_no_more(service: Service, client: Client) -> None:
+    """Three cycles of three ports: seven allow two of them."""
+    small = Client(create_app(service, limits=Limits(ports_read=7)))
+    for path in ("events?", "story?port=a&", "decisions?port=a&"):
+        told = small.get(f"/v1/{path}fleet=f")
+        assert told.status_code == 413, path
+        assert "this would read 9 ports" in told.json()["error"]
+        assert "up to 7; ask for fewer cycles" in told.json()["error"]
+        assert client.get(f"/v1/{path}fleet=f").status_code == 200
+    assert small.get("/v1/story?fleet=f&port=a&limit=2").status_code == 200
+    assert small.get("/v1/decisions?fleet=f&port=a&limit=2").status_code == 200
+    bound = {"fleet": "f", "from": request(1).cycle_start.isoformat()}
+    assert small.get("/v1/events", params=bound).status_code == 200
+    assert small.get("/v1/events?fleet=nobody").status_code == 200
