@@ -90,8 +90,8 @@ class Guard:
 
     Args:
         app: what it guards.
-        hosts: names of the Host header. A browser can be made to call a page's own name that leads to this machine,
-            so a service that is open to everybody answers to its own names only.
+        hosts: names of the Host header; empty: any. A browser can be made to call a page's own name that leads to this
+            machine, so a service that is open to everybody answers to its own names only.
         is_open: whether it is, now; else any name will do.
     """
 
@@ -103,7 +103,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._is_open() and _host(scope) not in self._hosts:
+        if self._hosts and self._is_open() and _host(scope) not in self._hosts:
             await _refuse_host(send)
             return
         await self._app(scope, receive, send)
