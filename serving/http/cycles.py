@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 
 from ..ledger.story import decisions_of, refuse_too_much
 from ..messages.canonical import canonical_json, read_json
+from ..messages.fields import FLEET
 from ..messages.parse import parse_request
 from ..service import Answered, Service
 from ..service.service import told_again
@@ -20,6 +21,8 @@ from .threads import Threads
 from .tokens import Scope
 
 JSON = "application/json"
+
+FleetName = Annotated[str, Query(pattern=FLEET)]
 
 router = APIRouter(prefix="/v1", tags=["cycles"])
 
@@ -67,7 +70,7 @@ def decisions(
     request: Request,
     service: TheService,
     _: Annotated[str, needs(Scope.READ)],
-    fleet: Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")],
+    fleet: FleetName,
     port: Annotated[str, Query(min_length=1, max_length=128, pattern=r"^[^\x00]*$")],
     since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
     until: AwareDatetime | None = None,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ..core.controls import Order
 from ..messages.answer import rfc3339
+from ..messages.fields import FLEET
 from ..messages.vocabulary import ServiceState
 from ..service import Service
 from . import describe
 from .access import needs
-from .cycles import TheService
+from .cycles import FleetName, TheService
 from .errors import Refused, rule
 from .limits import Bodies, Limits
 from .threads import Threads
@@ -31,8 +32,6 @@ async def the_threads(request: Request) -> Threads:
 
 
 TheThreads = Annotated[Threads, Depends(the_threads)]
-
-FLEET = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class OrderBody(BaseModel):
@@ -69,9 +68,7 @@ async def order(
 
 
 @router.get("/v1/controls", tags=["operations"], responses=describe.ORDERS_ANSWERS)
-def orders(
-    service: TheService, _: Annotated[str, needs(Scope.READ)], fleet: Annotated[str, Query(pattern=FLEET)]
-) -> Response:
+def orders(service: TheService, _: Annotated[str, needs(Scope.READ)], fleet: FleetName) -> Response:
     """The orders of a fleet that have not ended."""
     return JSONResponse({"fleet": fleet, "orders": [_order(one) for one in service.orders(fleet)]})
 
