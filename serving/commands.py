@@ -38,9 +38,7 @@ def serve(
     """Answer cycles over HTTP: rules or a policy, projected, leased, explained, and kept in the ledger."""
     from .http.start import start
 
-    if tokens is not None and not tokens.exists():
-        raise typer.BadParameter(f"{tokens} is not there; make it with `ebbflow token create`", param_hint="--tokens")
-    start(host, port, ledger, bundle, settings, tuple(set_ or ()), tokens or DEFAULT_TOKENS)
+    start(host, port, ledger, bundle, settings, tuple(set_ or ()), tokens)
 
 
 def replay(

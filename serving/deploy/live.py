@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +22,8 @@ from .shadow import Shadow
 
 log = logging.getLogger("ebbflow.serving")
 
-POLL_S = 1.0
+POLL_S, LONGEST_WAIT_S = 1.0, 60.0
+"""Between two looks, and between two tries of what cannot be used."""
 
 
 class Loaded(NamedTuple):
@@ -91,7 +94,8 @@ def _told(model: ModelId) -> str:
 class Follower:
     """Looks at a deployment now and then, and gives the service what it says.
 
-    What cannot be used changes nothing: the service goes on with what it has, and says so.
+    What cannot be used changes nothing: the service goes on with what it has, says so, and tries it again, for a disk
+    that cannot be read now may be back in a second.
 
     Args:
         service: whose kit is replaced.
@@ -102,6 +106,7 @@ class Follower:
     def __init__(self, service: Service, folder: Path, poll_s: float = POLL_S) -> None:
         self._service, self._folder, self._poll_s = service, folder, poll_s
         self._settings, self._seen = service.kit.settings, (-1, -1, -1)
+        self._again_s, self._wait_s = math.inf, poll_s  # until what could not be used is tried again
         self._shadow = Shadow(service)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="deployment", daemon=True)
@@ -123,18 +128,21 @@ class Follower:
         self._shadow.stop()
 
     def look(self) -> bool:
-        """Take up what is deployed where it changed; whether it did and could be used."""
-        state = self._state()
-        if state == self._seen:
+        """Take up what is deployed where it changed, or could not be used; whether it now could."""
+        state, now_s = self._state(), time.monotonic()
+        if state == self._seen and now_s < self._again_s:
             return False
+        self._wait_s = self._poll_s if state != self._seen else min(2.0 * self._wait_s, LONGEST_WAIT_S)
         self._seen = state
         try:
             found = load(self._folder, self._settings)
         except Exception as error:
             self.failures += 1
+            self._again_s = now_s + self._wait_s
             self._service.metrics.reload_failures.inc()
             self._tell((f"what is deployed cannot be used, the service goes on as it was: {error}",))
             return False
+        self._again_s = math.inf
         self._service.card = found.card
         self._shadow.challenger = found.shadow
         self._service.replace_kit(found.kit)
@@ -144,9 +152,10 @@ class Follower:
         return True
 
     def _tell(self, problems: tuple[str, ...]) -> None:
-        self._service.problems = problems
         for problem in problems:
-            log.error(problem)
+            if problem not in self._service.problems:
+                log.error(problem)
+        self._service.problems = problems
 
     def _state(self) -> tuple[int, int, int]:
         try:

@@ -13,6 +13,7 @@ from . import cycles, operations
 from .access import Access
 from .errors import answer_errors
 from .limits import Bodies, Guard, Limits
+from .threads import FewReaders, Threads
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -43,9 +44,10 @@ def create_app(
         redoc_url=None,
     )
     app.state.service, app.state.access, app.state.limits = service, access, limits
-    app.state.bodies = Bodies(limits)
+    app.state.bodies, app.state.threads = Bodies(limits), Threads()
     for router in ROUTERS:
         app.include_router(router)
     answer_errors(app)
-    app.add_middleware(Guard, hosts=names if access.open else ())
+    app.add_middleware(FewReaders)
+    app.add_middleware(Guard, hosts=names, is_open=lambda: access.open)
     return app

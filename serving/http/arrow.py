@@ -17,6 +17,7 @@ import numpy as np
 from ..messages.answer import DispatchAnswer, answer_document
 from ..messages.canonical import canonical_json, read_json
 from ..messages.columns import RequestError
+from ..messages.parse import INTERVALS_S, OUTLOOK_H
 from ..messages.request import SECTIONS, DispatchRequest, request_document
 from ..messages.vocabulary import DecisionReason, DecisionSource, Mode, OnExpiry
 
@@ -33,6 +34,9 @@ WORDS = {"mode": Mode, "on_expiry": OnExpiry, "source": DecisionSource, "reason"
 LARGEST_MESSAGE = 1 << 20
 """Bytes of JSON in a stream's metadata."""
 
+MOST_STEPS, MOST_ROWS = OUTLOOK_H * 3600 // min(INTERVALS_S), 4_000_000
+"""Of a series and of a table: text becomes Python's, which takes some fifty bytes even where it is a letter."""
+
 
 def read_request(body: bytes | bytearray) -> dict[str, Any]:
     """The document of an Arrow body, for `parse_request`.
@@ -48,7 +52,7 @@ def read_request(body: bytes | bytearray) -> dict[str, Any]:
             name = metadata.get(TABLE, b"").decode()
             if name not in SECTIONS or name in document:
                 raise RequestError("body", f"should hold tables named {', '.join(SECTIONS)}, each once")
-            document[name] = {column: _values(table[column]) for column in table.column_names}
+            document[name] = {column: _values(table[column], f"{name}.{column}") for column in table.column_names}
             document |= _rest(metadata, document)
     except (pa.ArrowException, ValueError, struct.error, OSError, EOFError) as error:
         if isinstance(error, RequestError):
@@ -144,6 +148,8 @@ def _tables(body: pa.Buffer) -> Iterator[tuple[Mapping[bytes, bytes], pa.Table]]
             batch = pa.ipc.read_record_batch(message, schema)
             batch.validate(full=True)
             batches.append(batch)
+            if sum(len(one) for one in batches) > MOST_ROWS:
+                raise RequestError("body", f"holds a table of more than {MOST_ROWS} rows; send several fleets")
         yield schema.metadata or {}, pa.Table.from_batches(batches, schema).combine_chunks()
 
 
@@ -193,7 +199,7 @@ def _field(metadata: bytes, table: int, number: int) -> int | None:
     return table + offset if offset else None
 
 
-def _values(column: pa.ChunkedArray) -> Any:
+def _values(column: pa.ChunkedArray, name: str) -> Any:
     """A column as `parse_request` takes it."""
     import pyarrow as pa
     from pyarrow import types
@@ -204,14 +210,23 @@ def _values(column: pa.ChunkedArray) -> Any:
     if types.is_string(kind) or types.is_large_string(kind):
         return column.to_pylist()
     if types.is_list(kind) or types.is_fixed_size_list(kind):
-        return _rows(column.combine_chunks())
+        return _series(column.combine_chunks(), name)
     return column.to_numpy()
 
 
-def _rows(column: Any) -> Any:
-    """Series (G, H), or a list of them where they differ in length."""
+def _series(column: Any, name: str) -> Array:
+    """Series (G, H).
+
+    Raises:
+        RequestError: they differ in length or are longer than any request's; told before anything is made of them, for
+            Python's lists would take many times the room of the body.
+    """
     column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
-    lengths = np.unique(column.value_lengths().to_numpy(zero_copy_only=False))
-    if column.null_count or len(lengths) != 1:
-        return column.to_pylist()
+    lengths = np.unique(column.value_lengths().to_numpy(zero_copy_only=False)) if len(column) else np.zeros(1)
+    if column.null_count or len(lengths) != 1 or lengths[0] > MOST_STEPS:
+        raise RequestError(
+            name,
+            f"should hold in each row a series of one length, of 1 to {MOST_STEPS} numbers; fill up what is shorter "
+            "with its last number, or send JSON",
+        )
     return column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), int(lengths[0]))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 
-from ..ledger.story import decisions_of
+from ..ledger.story import decisions_of, refuse_too_much
 from ..messages.canonical import canonical_json, read_json
+from ..messages.fields import FLEET
 from ..messages.parse import parse_request
 from ..service import Answered, Service
 from ..service.service import told_again
@@ -17,9 +17,12 @@ from . import arrow, describe
 from .access import needs
 from .errors import Refused
 from .limits import Bodies, Limits
+from .threads import Threads
 from .tokens import Scope
 
 JSON = "application/json"
+
+FleetName = Annotated[str, Query(pattern=FLEET)]
 
 router = APIRouter(prefix="/v1", tags=["cycles"])
 
@@ -41,13 +44,14 @@ async def dispatch(request: Request, service: TheService, _: Annotated[str, need
     """
     limits: Limits = request.app.state.limits
     bodies: Bodies = request.app.state.bodies
+    threads: Threads = request.app.state.threads
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in (JSON, arrow.MEDIA):
         raise Refused(415, f"send {JSON} or {arrow.MEDIA}")
     body = await bodies.read(request, limits.arrow_bytes if media == arrow.MEDIA else limits.json_bytes)
     as_arrow = _wants_arrow(request, media == arrow.MEDIA)
     try:
-        return await run_in_threadpool(_decided, service, body, media, as_arrow)
+        return await threads.decide(lambda: _decided(service, body, media, as_arrow))
     finally:
         bodies.done(body)
 
@@ -63,9 +67,10 @@ def cycle(cycle_id: str, request: Request, service: TheService, _: Annotated[str
 
 @router.get("/decisions", responses=describe.DECISIONS_ANSWERS)
 def decisions(
+    request: Request,
     service: TheService,
     _: Annotated[str, needs(Scope.READ)],
-    fleet: Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")],
+    fleet: FleetName,
     port: Annotated[str, Query(min_length=1, max_length=128, pattern=r"^[^\x00]*$")],
     since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
     until: AwareDatetime | None = None,
@@ -73,6 +78,7 @@ def decisions(
 ) -> Response:
     """What a port was told, the latest cycle first: `from` and `until` bound the cycles' starts."""
     bounds: list[Any] = [None if time is None else time.timestamp() for time in (since, until)]
+    refuse_too_much(service.ledger, request.app.state.limits.ports_read, fleet, *bounds, limit)
     found = decisions_of(service.ledger, fleet, port, *bounds, limit=limit)
     return Response(canonical_json({"fleet": fleet, "port": port, "decisions": list(found)}), media_type=JSON)
 

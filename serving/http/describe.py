@@ -67,7 +67,7 @@ def _ports() -> Schema:
 REQUEST: Schema = _object(
     {
         "schema": {"type": "string", "const": SCHEMA},
-        "fleet": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+        "fleet": {"type": "string", "pattern": f.FLEET},
         "cycle_start": TIME | {"description": "start of the interval, whole seconds, with the local offset"},
         "interval_s": {"type": "integer", "enum": list(INTERVALS_S)},
         "wear_usd_per_kwh": {"type": "number", "minimum": 0, "maximum": 10},
@@ -213,7 +213,7 @@ DECISIONS_ANSWERS = _answers(
         },
         ("fleet", "port", "decisions"),
     ),
-    {400: "Cannot be read"} | DOWN,
+    {400: "Cannot be read", 413: "More cycles of more ports than one call reads"} | DOWN,
 )
 
 CONTROLS = Control.words()

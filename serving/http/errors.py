@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -12,8 +13,11 @@ from starlette.exceptions import HTTPException
 
 from ..core.cycle import CycleRefused
 from ..ledger.store import LedgerDown, LedgerMoved
+from ..ledger.story import TooMuch
 from ..messages.columns import RequestError
 from ..service import CycleConflict, ServiceBusy
+
+log = logging.getLogger("ebbflow.serving")
 
 RETRY_S = {HTTPStatus.SERVICE_UNAVAILABLE: "1"}
 """What a client that tries again should wait."""
@@ -23,6 +27,7 @@ CODES: dict[type[Exception], HTTPStatus] = {
     CycleRefused: HTTPStatus(422),
     CycleConflict: HTTPStatus.CONFLICT,
     ServiceBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooMuch: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     LedgerDown: HTTPStatus.SERVICE_UNAVAILABLE,
     LedgerMoved: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -44,6 +49,8 @@ def answer_errors(app: FastAPI) -> None:
     async def told(request: Request, error: Exception) -> JSONResponse:
         code = next((code for kind, code in CODES.items() if isinstance(error, kind)), HTTPStatus(500))
         kind = type(error)
+        if kind in MESSAGES:
+            log.warning("%s %r: %s: %s", request.method, request.url.path, kind.__name__, error)
         return _answer(request, code, MESSAGES.get(kind, str(error)))
 
     async def refused(request: Request, error: Exception) -> JSONResponse:

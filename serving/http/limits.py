@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,14 @@ class Limits:
 
     Args:
         json_bytes: of a JSON body; as objects it takes up to some twenty times the memory.
-        arrow_bytes: of an Arrow body, which is used as it is.
+        arrow_bytes: of an Arrow body; its numbers are used as they are, its text takes up to some ten times the memory.
         small_bytes: of any other body.
         together_bytes: of all bodies at once.
         body_s: until a body has arrived.
         head_s: until a request's head has arrived.
         answer_s: until a client has taken an answer.
         connections: at once.
+        ports_read: cycles times ports that one call may read back from the ledger; so many take some seconds.
     """
 
     json_bytes: int = 32 * MIB
@@ -37,6 +39,7 @@ class Limits:
     head_s: float = 10.0
     answer_s: float = 60.0
     connections: int = 64
+    ports_read: int = 3_000_000
 
 
 class Bodies:
@@ -87,19 +90,20 @@ class Guard:
 
     Args:
         app: what it guards.
-        hosts: names of the Host header; empty: any. A browser can be made to call a page's own name that leads to
-            this machine, so a service without tokens answers to its own names only.
+        hosts: names of the Host header; empty: any. A browser can be made to call a page's own name that leads to this
+            machine, so a service that is open to everybody answers to its own names only.
+        is_open: whether it is, now; else any name will do.
     """
 
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...] = ()) -> None:
-        self._app, self._hosts = app, hosts
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...], is_open: Callable[[], bool]) -> None:
+        self._app, self._hosts, self._is_open = app, hosts, is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._hosts and _host(scope) not in self._hosts:
+        if self._hosts and self._is_open() and _host(scope) not in self._hosts:
             await _refuse_host(send)
             return
         await self._app(scope, receive, send)

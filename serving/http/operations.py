@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from ..core.controls import Order
 from ..messages.answer import rfc3339
+from ..messages.fields import FLEET
 from ..messages.vocabulary import ServiceState
 from ..service import Service
 from . import describe
 from .access import needs
-from .cycles import TheService
+from .cycles import FleetName, TheService
 from .errors import Refused, rule
 from .limits import Bodies, Limits
+from .threads import Threads
 from .tokens import Scope
 
 router = APIRouter()
 
-FLEET = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+async def the_threads(request: Request) -> Threads:
+    """The threads of the app."""
+    threads: Threads = request.app.state.threads
+    return threads
+
+
+TheThreads = Annotated[Threads, Depends(the_threads)]
 
 
 class OrderBody(BaseModel):
@@ -42,7 +50,9 @@ class OrderBody(BaseModel):
 @router.post(
     "/v1/controls", tags=["operations"], openapi_extra=describe.order(OrderBody), responses=describe.ORDER_ANSWERS
 )
-async def order(request: Request, service: TheService, caller: Annotated[str, needs(Scope.CONTROL)]) -> Response:
+async def order(
+    request: Request, service: TheService, threads: TheThreads, caller: Annotated[str, needs(Scope.CONTROL)]
+) -> Response:
     """Order something for a fleet or some of its ports, until a time: in force from the next cycle on."""
     limits: Limits = request.app.state.limits
     bodies: Bodies = request.app.state.bodies
@@ -54,19 +64,17 @@ async def order(request: Request, service: TheService, caller: Annotated[str, ne
         said = OrderBody.model_validate_json(bytes(body))
     except ValidationError as error:
         raise Refused(400, "; ".join(rule(one) for one in error.errors()[:5])) from None
-    return await run_in_threadpool(_ordered, service, said, caller)
+    return await threads.decide(lambda: _ordered(service, said, caller))
 
 
 @router.get("/v1/controls", tags=["operations"], responses=describe.ORDERS_ANSWERS)
-def orders(
-    service: TheService, _: Annotated[str, needs(Scope.READ)], fleet: Annotated[str, Query(pattern=FLEET)]
-) -> Response:
+def orders(service: TheService, _: Annotated[str, needs(Scope.READ)], fleet: FleetName) -> Response:
     """The orders of a fleet that have not ended."""
     return JSONResponse({"fleet": fleet, "orders": [_order(one) for one in service.orders(fleet)]})
 
 
 @router.get("/v1/model", tags=["operations"], responses=describe.MODEL_ANSWERS)
-def model(service: TheService, _: Annotated[str, needs(Scope.READ)]) -> Response:
+async def model(service: TheService, _: Annotated[str, needs(Scope.READ)]) -> Response:
     """The policy in use: name, run, digest, trained ranges, evaluation; null where the rules decide."""
     runner = service.kit.runner
     told = None if runner is None else {**runner.model._asdict(), **service.card}
@@ -80,18 +88,18 @@ async def live() -> Response:
 
 
 @router.get("/readyz", tags=["probes"], responses=describe.READY_ANSWERS)
-def ready(service: TheService) -> Response:
+async def ready(service: TheService, threads: TheThreads) -> Response:
     """The rules are loaded and the ledger can be written; without a policy it is ready, and degraded."""
-    ledger = service.ledger_works()
+    ledger = await threads.probe(service.ledger_works)
     state = ServiceState.LEDGER_DOWN if not ledger else service.standing_state()
     told: dict[str, Any] = {"ready": ledger, "state": state.word, "problems": list(service.problems)}
     return JSONResponse(told, 200 if ledger else 503)
 
 
 @router.get("/metrics", tags=["probes"], responses=describe.METRICS_ANSWERS)
-def metrics(service: TheService, _: Annotated[str, needs(Scope.READ)]) -> Response:
+async def metrics(service: TheService, threads: TheThreads, _: Annotated[str, needs(Scope.READ)]) -> Response:
     """For Prometheus."""
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(await threads.probe(service.metrics.text), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _ordered(service: Service, said: OrderBody, caller: str) -> Response:

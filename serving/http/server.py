@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import signal
 import socket
 from typing import Any
@@ -108,7 +109,7 @@ def run(app: FastAPI, sockets: list[socket.socket], limits: Limits) -> None:
         log_level="warning",
         server_header=False,
         limit_concurrency=limits.connections,
-        timeout_keep_alive=30,
+        timeout_keep_alive=math.ceil(limits.head_s) + 1,  # the head's timer ends an idle connection, not uvicorn's
         timeout_graceful_shutdown=30,
     )
     uvicorn.Server(config).run(sockets)

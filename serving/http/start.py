@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from ...configs.messages import ConfigError
+from ..commands import DEFAULT_TOKENS
 from ..core.cycle import make_kit
 from ..core.settings import ServingSettings, load_serving
 from ..deploy.live import Follower
@@ -23,7 +24,7 @@ log = logging.getLogger("ebbflow.serving")
 
 
 def start(
-    host: str, port: int, ledger: str, bundle: str | None, preset: str, overrides: tuple[str, ...], tokens: Path
+    host: str, port: int, ledger: str, bundle: str | None, preset: str, overrides: tuple[str, ...], tokens: Path | None
 ) -> None:
     """Serve until it is stopped.
 
@@ -43,27 +44,39 @@ def start(
         port = sockets[0].getsockname()[1]
         log.info("listening on http://%s:%d, %s, ledger %s", host, port, _policy(service), service.ledger.name)
         if access.open:
-            log.info("no tokens: every program of this machine may call it; see `ebbflow token create`")
+            log.info("no tokens: every program of this machine may call it; `ebbflow token create` ends that at once")
+        elif not access.has_tokens:
+            log.warning("%s holds no tokens: nobody may call it; see `ebbflow token create`", tokens or DEFAULT_TOKENS)
         run(app, sockets, limits)
     finally:
         service.close()
 
 
-def make_access(host: str, tokens: Path) -> Access:
+def make_access(host: str, tokens: Path | None, default: Path = DEFAULT_TOKENS) -> Access:
     """Who may call a service on `host`.
 
+    Args:
+        host: a name or an address of this machine.
+        tokens: the file that was named; it has to hold tokens. None: `default`, which need not be there.
+        default: see there.
+
     Raises:
-        ConfigError: others could call it, and there are no tokens.
+        ConfigError: others could call it, or a file is named, and there are no tokens.
     """
-    file = TokenFile(tokens)
+    file = TokenFile(tokens or default)
     if file.tokens():
         return Access(file)
+    if tokens is not None:
+        raise ConfigError(
+            f"--tokens {tokens} holds no tokens, so nobody could call; make one with `ebbflow token create NAME "
+            f"--scope dispatch --tokens {tokens}`, or leave --tokens out to be open to this machine"
+        )
     if not is_loopback(host):
         raise ConfigError(
-            f"{host} can be reached by others and {tokens} holds no tokens; make one with "
+            f"{host} can be reached by others and {default} holds no tokens; make one with "
             "`ebbflow token create NAME --scope dispatch`, or listen on 127.0.0.1"
         )
-    return Access()
+    return Access(file, open_without=True)
 
 
 def make_service(settings: ServingSettings, ledger: str, bundle: str | None) -> Service:
@@ -77,6 +90,7 @@ def make_service(settings: ServingSettings, ledger: str, bundle: str | None) -> 
     except LedgerDown as down:
         raise ConfigError(f"the ledger cannot be opened: {down}") from None
     service = Service(make_kit(settings), opened)
+    service.recall()
     if bundle is not None and is_followed(bundle):
         follower = Follower(service, Path(bundle))
         service.closing.append(follower.stop)

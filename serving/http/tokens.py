@@ -74,6 +74,10 @@ class TokenFile:
         self._tokens: tuple[Token, ...] = ()
         self.tokens()
 
+    def is_there(self) -> bool:
+        """Whether there is such a file, readable or not."""
+        return os.path.lexists(self.path)
+
     def tokens(self) -> tuple[Token, ...]:
         """What it holds now.
 

@@ -14,7 +14,7 @@ from ...configs.messages import ConfigError
 from ..messages.canonical import read_json
 from .again import Again, replay_cycle
 from .chain import Head
-from .connect import ledger_url
+from .connect import STATEMENT_S, ledger_url
 from .store import Ledger, LedgerDown
 from .verify import Verdict, verify
 
@@ -34,7 +34,7 @@ def open_existing(url: str) -> Ledger:
     if found.get_backend_name() == "sqlite" and not Path(str(found.database)).is_file():
         raise ConfigError(f"{found.database}: no such ledger; give the one of `ebbflow serve --ledger`")
     try:
-        return Ledger(url)
+        return Ledger(url, STATEMENT_S)  # nobody waits for a cycle, and a check of many takes its time
     except LedgerDown as down:
         raise ConfigError(f"the ledger cannot be opened: {down}") from None
 

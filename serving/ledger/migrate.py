@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from ...configs.messages import ConfigError
-from .connect import WRITES
+from .connect import STATEMENT_S, WRITES, allow
 from .tables import REVISION
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -24,6 +24,7 @@ def upgrade(engine: Engine) -> None:
     if found == REVISION:
         return
     with engine.connect().execution_options(**WRITES) as connection, connection.begin():
+        allow(connection, STATEMENT_S)  # a large ledger takes its time
         _migrate(connection)
 
 

@@ -15,9 +15,10 @@ from ..core.controls import Order
 from ..core.settings import ServingSettings
 from ..messages.canonical import canonical_json, read_json
 from .chain import Head, entry_after
-from .connect import WRITES, is_in_place, ledger_url, make_engine
+from .connect import QUIET_S, WRITES, allow, is_in_place, ledger_url, make_engine, sqlite_file
 from .documents import settings_digest, settings_document
 from .migrate import upgrade
+from .room import take_room
 from .statements import (
     ADD_CONTENT,
     ADD_ENTRY,
@@ -32,6 +33,12 @@ from .statements import (
 from .tables import CONTENT, cycles, entries, settings
 
 Row = Mapping[str, Any]
+
+WHOLE_ROWS, PLAIN_ROWS = 8, 500
+"""Cycles that are read at a time, with and without their documents."""
+
+WRITTEN_BYTES_PER_S = 4e6
+"""That even a slow server takes in; the documents of a million cars are tens of megabytes."""
 
 
 class LedgerDown(Exception):
@@ -56,16 +63,18 @@ class Ledger:
 
     Args:
         url: of SQLite or PostgreSQL; a plain path is a SQLite file.
+        quiet_s: for which a PostgreSQL server may say nothing, before it counts as down: a cycle cannot wait longer.
 
     Raises:
         ConfigError: no such kind of ledger, or one of a newer release.
         LedgerDown: it cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, quiet_s: float = QUIET_S) -> None:
         self.url = ledger_url(url)
-        self.engine = make_engine(self.url)
+        self.engine = make_engine(self.url, quiet_s)
         self._known_settings: set[str] = set()
+        self._failed_bytes = 0  # of the last cycle, where it could not be written
         try:
             with _watched():
                 upgrade(self.engine)
@@ -83,13 +92,19 @@ class Ledger:
         self.engine.dispose()
 
     def check(self) -> None:
-        """Find out whether it can be written.
+        """Find out whether it can be written: an entry is added and taken back, and the disk has room.
+
+        Room for a small cycle, or for the last one where that could not be written.
 
         Raises:
             LedgerDown: it cannot.
         """
-        with self._writing():
-            pass
+        with self._writing() as connection:
+            connection.execute(ADD_ENTRY, entry_after(_head(connection), "probe", 0.0, {}))
+            connection.rollback()
+        if (file := sqlite_file(self.url)) is not None:
+            with _watched():
+                take_room(file, self._failed_bytes)
 
     def fleet_head(self, fleet: str, now_s: float) -> FleetHead:
         """Where a fleet stands.
@@ -123,14 +138,16 @@ class Ledger:
             LedgerDown: it was not written.
         """
         digest = settings_digest(used)
+        self._failed_bytes = _bytes(row)  # until it is written
         now = {"settings_sha256": digest, "before_seq": head.seq, "orders_seq": head.orders_seq}
-        with self._writing() as connection:
+        with self._writing(row) as connection:
             if (connection.execute(LAST_CYCLE, {"fleet": row["fleet"]}).scalar() or 0) != head.seq:
                 raise LedgerMoved
             if digest not in self._known_settings:
                 _write_settings(connection, used, digest, row["decided_at_s"])
             seq = _append(connection, "cycle", row["decided_at_s"], {**row, **now})
         self._known_settings.add(digest)
+        self._failed_bytes = 0
         return seq
 
     def record_order(self, fleet: str, order: Order) -> int:
@@ -159,7 +176,7 @@ class Ledger:
         limit: int = 100,
         columns: Sequence[str] = ("answer",),
     ) -> Iterator[Row]:
-        """Cycles, the latest first, read one after the other.
+        """Cycles, the latest first, some at a time: no connection is held while the reader looks at a cycle.
 
         Args:
             fleet: whose; None: of all.
@@ -169,15 +186,24 @@ class Ledger:
             columns: of `tables.cycles`, beside the plain ones.
         """
         plain = [column for column in cycles.c if not column.name.startswith(("request", "answer", "record", "memory"))]
-        query = select(*plain, *(cycles.c[name] for name in columns)).order_by(cycles.c.seq.desc()).limit(limit)
-        bounds = {
-            cycles.c.fleet.__eq__: fleet, cycles.c.start_s.__ge__: from_s, cycles.c.start_s.__lt__: until_s,
-            cycles.c.seq.__lt__: before_seq,
-        }  # fmt: skip
-        query = query.where(*(compare(value) for compare, value in bounds.items() if value is not None))
+        query = _latest_first(select(*plain, *(cycles.c[name] for name in columns)), fleet, from_s, until_s)
+        while limit > 0:
+            some = query if before_seq is None else query.where(cycles.c.seq < before_seq)
+            with self._reading() as connection:
+                rows = connection.execute(some.limit(min(limit, WHOLE_ROWS if columns else PLAIN_ROWS))).mappings()
+                found = [_plain(row) for row in rows]
+            yield from found
+            if not found:
+                return
+            limit, before_seq = limit - len(found), found[-1]["seq"]
+
+    def ports_of_cycles(
+        self, fleet: str, from_s: float | None = None, until_s: float | None = None, limit: int = 100
+    ) -> int:
+        """How many ports `cycles` would read with the same arguments, each as often as there are cycles."""
+        query = _latest_first(select(cycles.c.ports), fleet, from_s, until_s).limit(limit).subquery()
         with self._reading() as connection:
-            for row in connection.execution_options(yield_per=8).execute(query).mappings():
-                yield _plain(row)
+            return int(connection.execute(select(func.coalesce(func.sum(query.c.ports), 0))).scalar_one())
 
     def fleets(self) -> list[str]:
         """The fleets that have cycles, by name."""
@@ -227,9 +253,10 @@ class Ledger:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, row: Row | None = None) -> Iterator[Connection]:
         with _watched(), self.engine.connect().execution_options(**WRITES) as connection, connection.begin():
             if self.engine.dialect.name == "postgresql":
+                allow(connection, _bytes(row or {}) / WRITTEN_BYTES_PER_S)
                 connection.exec_driver_sql("LOCK TABLE entries IN EXCLUSIVE MODE")
             if not is_in_place(connection):
                 raise LedgerDown("its file was moved or removed; put it back, or start the service again")
@@ -250,9 +277,19 @@ def _watched() -> Iterator[None]:
         raise LedgerDown(f"{type(error).__name__}: {error.strerror}") from None
 
 
+def _latest_first(query: Select[Any], fleet: str | None, from_s: float | None, until_s: float | None) -> Select[Any]:
+    bounds = {cycles.c.fleet.__eq__: fleet, cycles.c.start_s.__ge__: from_s, cycles.c.start_s.__lt__: until_s}
+    told = (compare(value) for compare, value in bounds.items() if value is not None)
+    return query.where(*told).order_by(cycles.c.seq.desc())
+
+
 def _plain(row: Any) -> Row:
     """A row with names of plain text: SQLAlchemy's own kind of text is refused by orjson."""
     return {"".join(name): value for name, value in row.items()}
+
+
+def _bytes(row: Row) -> int:
+    return sum(len(value) for value in row.values() if isinstance(value, bytes))
 
 
 def _append(connection: Connection, kind: str, at_s: float, row: Row) -> int:

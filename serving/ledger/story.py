@@ -11,6 +11,30 @@ from .store import Ledger
 OF_PORT = ("mode", "setpoint_kw", "valid_until", "on_expiry", "source", "reason", "command_due")
 
 
+class TooMuch(ValueError):
+    """More than one call may read from the ledger."""
+
+
+def refuse_too_much(
+    ledger: Ledger, most_ports: int, fleet: str, from_s: float | None, until_s: float | None, limit: int
+) -> None:
+    """Keep what one call reads within bounds.
+
+    Args:
+        ledger: see `Ledger.cycles`; so are fleet, from_s, until_s and limit.
+        most_ports: that may be read, each as often as there are cycles.
+
+    Raises:
+        TooMuch: it is more.
+    """
+    ports = ledger.ports_of_cycles(fleet, from_s, until_s, limit)
+    if ports > most_ports:
+        raise TooMuch(
+            f"this would read {ports} ports, each as often as there are cycles, and one call reads up to {most_ports}; "
+            "ask for fewer cycles: by from and until, or by limit"
+        )
+
+
 def decisions_of(
     ledger: Ledger, fleet: str, port: str, from_s: float | None = None, until_s: float | None = None, *, limit: int = 96
 ) -> Iterator[dict[str, Any]]:

@@ -65,7 +65,7 @@ PricesOption = Annotated[
     typer.Option(help="File or URL. Repeatable: the first one that knows the present.", rich_help_panel=PRICES),
 ]
 PricesTokenOption = Annotated[
-    Path | None, typer.Option(help="File with the bearer token of a URL.", rich_help_panel=PRICES)
+    Path | None, typer.Option(help="File with the bearer token of the one URL, https.", rich_help_panel=PRICES)
 ]
 TariffOption = Annotated[
     str | None,

@@ -105,9 +105,9 @@ class Recorded:
             raise Unreachable(str(error)) from None
 
     def close(self) -> None:
-        """Close the ledger, and end the policy's process, if it has one."""
+        """Close the service, and end the policy's process, if it has one."""
+        self._service.close()  # nothing replaces the kit any more
         _end(self._service.kit)
-        self._service.ledger.close()
 
 
 class OverHttp:

@@ -9,8 +9,9 @@ from datetime import tzinfo
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from ...configs.messages import ConfigError
+from ...configs.messages import ConfigError, unknown_name
 from ..core.cycle import Kit, make_kit
 from ..core.runners import Runner
 from ..core.settings import ServingSettings, load_serving
@@ -25,6 +26,8 @@ from .schedule import Schedule
 
 if TYPE_CHECKING:
     from ...envs.world.tariffs import Tariff
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 LIVE, SIMULATED = "default", "simulated"
 """Serving presets."""
@@ -128,20 +131,40 @@ def _kit(options: Options, settings: ServingSettings) -> Kit:
 def policy_runner(name: str) -> Runner:
     """A policy by name: a rule of ours is asked in this process, anything else in one that can be killed.
 
+    Code that is not ours is neither imported nor made here, and a zip's pickle runs nowhere in live service.
+
     Raises:
-        ValueError: there is no such policy.
+        ValueError: there is no such policy, it cannot be made, or it is a zip.
     """
-    from ...agents.policy import find_policy
-    from ...agents.rules.rule import Rule
-    from ..core.runners import InlineRunner
+    from ...agents import rules
+    from ...agents.policy import find_policy, policy_names
+    from ..core.runners import InlineRunner, PolicyTimeout
     from ..core.worker import WorkerRunner
 
-    policy = find_policy(name)
-    if isinstance(policy, Rule):
+    _refuse_zip(name)
+    if name in rules.RULES and type(policy := find_policy(name)).__module__.startswith(f"{rules.__name__}."):
         return InlineRunner(policy)
+    if "=" not in name and ":" not in name and name not in policy_names():
+        hint = unknown_name("policy", name, policy_names())
+        raise ConfigError(f"{hint}; a class of your own is named package.module:Class, a bundle NAME=PATH")
     worker = WorkerRunner(name)
-    worker.start()
+    try:
+        worker.start()
+    except (RuntimeError, PolicyTimeout) as error:
+        worker.close()
+        raise ConfigError(f"--policy {name}: {str(error).removeprefix('ValueError: ')}") from None
     return worker
+
+
+def _refuse_zip(name: str) -> None:
+    from ...agents.policy import ZIP
+
+    path = name.partition("=")[2].partition("#")[0]
+    if path.lower().endswith(ZIP):
+        raise ConfigError(
+            f"--policy {name}: a zip holds code that runs when it is loaded, and live service runs none; write its "
+            "run as a bundle with `ebbflow export`, and give --bundle FOLDER"
+        )
 
 
 def live_port(options: Options, clock: Clock) -> SitePort:
@@ -170,11 +193,14 @@ def price_source(options: Options, tariff: Tariff | None) -> PriceSource | None:
     """Where prices come from, beside those that the site tells; None: nowhere else.
 
     Raises:
+        ConfigError: the token of --prices-token would go to more than one place, or could be read on its way.
         ValueError: a tariff that follows a market, and no prices of one.
     """
     from ..ports.prices.files import PriceFile
     from ..ports.prices.url import PriceUrl
 
+    if options.prices_token is not None:
+        _check_token_goes_to([name for name in options.prices if "://" in name])
     followed = tariff.settlement_point if tariff is not None else None
     at, kind = options.location or followed, options.market
     sources: list[PriceSource] = [
@@ -189,6 +215,19 @@ def price_source(options: Options, tariff: Tariff | None) -> PriceSource | None:
     from ..ports.prices.tariffed import TariffPrices
 
     return TariffPrices(tariff, market)
+
+
+def _check_token_goes_to(urls: Sequence[str]) -> None:
+    if len(urls) != 1:
+        raise ConfigError(
+            f"--prices-token goes to one URL, and --prices names {len(urls)}; name the one that wants it, and files "
+            "for the rest"
+        )
+    place = urlsplit(urls[0])
+    if place.scheme != "https" and place.hostname not in LOOPBACK:
+        raise ConfigError(
+            f"--prices-token would go to {place.hostname} in plain text; use https, or leave the token out"
+        )
 
 
 def _tariff(options: Options) -> Tariff | None:

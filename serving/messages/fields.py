@@ -9,6 +9,9 @@ import math
 
 from .columns import Column
 
+FLEET = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""What a fleet may be called, as a regular expression."""
+
 LONG_AGO_S = 1e9
 MOST_KW = 1e6
 NEVER_S = 1e9

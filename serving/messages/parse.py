@@ -37,7 +37,6 @@ INTERVALS_S = (300, 900, 3600)
 OUTLOOK_H = 48
 """Longest series of a request, hours."""
 
-_FLEET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYS = ("schema", "fleet", "cycle_start", "interval_s", "wear_usd_per_kwh", *SECTIONS)
 
 
@@ -84,7 +83,7 @@ _TABLES = (
 
 def _fleet(document: Mapping[str, Any]) -> str:
     fleet = document.get("fleet")
-    if not isinstance(fleet, str) or not _FLEET.fullmatch(fleet):
+    if not isinstance(fleet, str) or not re.fullmatch(f.FLEET, fleet):
         raise RequestError("fleet", "should be 1 to 64 letters, digits, dots, dashes or underscores")
     return fleet
 

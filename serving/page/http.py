@@ -7,10 +7,10 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from ..http.access import needs
-from ..http.cycles import TheService
+from ..http.cycles import FleetName, TheService
 from ..http.errors import Refused
 from ..http.tokens import Scope
 from ..ledger.documents import unpacked
@@ -23,7 +23,6 @@ from .status import ahead_of, attention_of, now_of, prices_of
 
 router = APIRouter(tags=["page"])
 
-Fleet = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 CYCLES, CYCLES_OF_MANY, MANY_PORTS = 96, 12, 2_000
 """How many past cycles are drawn, also of a large fleet."""
@@ -47,7 +46,7 @@ HEADERS = {
 }
 
 
-def the_past(request: Request) -> Past:
+async def the_past(request: Request) -> Past:
     """Past cycles of the app's service, kept from look to look."""
     state = request.app.state
     if getattr(state, "past", None) is None:
@@ -75,7 +74,7 @@ async def part(name: str) -> Response:
 
 @router.get("/v1/status", responses=describe.STATUS)
 def status(
-    service: TheService, desk: TheDesk, past: ThePast, _: Annotated[str, needs(Scope.READ)], fleet: Fleet
+    service: TheService, desk: TheDesk, past: ThePast, _: Annotated[str, needs(Scope.READ)], fleet: FleetName
 ) -> Response:
     """What the status page shows: the last cycle, those before it, the day ahead, prices, orders, breaker."""
     return told(status_of(service, desk, past, fleet))

@@ -52,6 +52,7 @@ def answers_of(schema: Schema, more: dict[int, str], example: Schema | None = No
     return {200: {"description": "Answered", "content": {"application/json": content}}, **wrong}
 
 
+OF_MANY_CYCLES = {413: "More cycles of more ports than one call reads"}
 OF_A_PLAN = {404: "No cycle of this fleet", 413: "More cars than a plan is made for"}
 
 FLEETS = answers_of(_object({"fleets": _list(TEXT)}), {})
@@ -89,6 +90,6 @@ EVENTS = answers_of(
             "rows": _list({"type": "object"}), "totals": {"type": "object"}, "payment_usd": {"type": "number"},
         })),
     }),
-    {},
+    OF_MANY_CYCLES,
 )  # fmt: skip
-STORY = answers_of(_object({"fleet": TEXT, "port": TEXT, "story": _list({"type": "object"})}), {})
+STORY = answers_of(_object({"fleet": TEXT, "port": TEXT, "story": _list({"type": "object"})}), OF_MANY_CYCLES)

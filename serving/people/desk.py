@@ -14,6 +14,7 @@ from ..core.runners import BundleRunner, Runner
 from ..ledger.again import memory_before
 from ..ledger.documents import StoredCycle, stored_cycle
 from ..ledger.store import Ledger
+from ..ledger.story import refuse_too_much
 from .drivers import driver_lines
 from .events import event_reports
 from .limits import head_of, limit_document, plan_document
@@ -53,10 +54,13 @@ class Desk:
         ledger: where the cycles stand.
         kit: what the service decides with, now.
         most_cars: of a fleet that a plan is made for; None: any.
+        most_read: cycles times ports that a report or a story looks through; None: any.
     """
 
-    def __init__(self, ledger: Ledger, kit: Callable[[], Kit], most_cars: int | None = None) -> None:
-        self._ledger, self._kit, self._most_cars = ledger, kit, most_cars
+    def __init__(
+        self, ledger: Ledger, kit: Callable[[], Kit], most_cars: int | None = None, most_read: int | None = None
+    ) -> None:
+        self._ledger, self._kit, self._most_cars, self._most_read = ledger, kit, most_cars, most_read
         self._plans: dict[tuple[int, str, bool], Plan] = {}
         self._one_at_a_time = threading.Lock()
 
@@ -71,15 +75,28 @@ class Desk:
         rows = self._ledger.cycles(fleet, from_s=from_s, until_s=until_s, limit=limit, columns=WHOLE)
         return (stored_cycle(row) for row in rows)
 
+    def some_cycles(
+        self, fleet: str, from_s: float | None = None, until_s: float | None = None, limit: int = 1
+    ) -> Iterator[StoredCycle]:
+        """As `cycles`, where they are not too much for one answer.
+
+        Raises:
+            TooMuch: they are.
+        """
+        if self._most_read is not None:
+            refuse_too_much(self._ledger, self._most_read, fleet, from_s, until_s, limit)
+        return self.cycles(fleet, from_s, until_s, limit)
+
     def last(self, fleet: str) -> Asked:
         """The last cycle of a fleet.
 
         Raises:
             NothingKnown: there is none.
         """
-        for cycle in self.cycles(fleet):
-            return Asked(cycle, memory_before(self._ledger, cycle))
-        raise NothingKnown("the ledger holds no cycle of this fleet")
+        cycle = next(self.cycles(fleet), None)
+        if cycle is None:
+            raise NothingKnown("the ledger holds no cycle of this fleet")
+        return Asked(cycle, memory_before(self._ledger, cycle))
 
     def plan(self, fleet: str, flexible: bool = False) -> tuple[Plan, Asked]:
         """The day that follows from the last cycle; made once a cycle.
@@ -135,13 +152,21 @@ class Desk:
         return limit_document(self.plan(fleet)[0])
 
     def events(self, fleet: str, from_s: float | None = None, until_s: float | None = None) -> dict[str, Any]:
-        """What was delivered in each event between two times, Unix seconds; by default in all that is kept."""
-        told = self.cycles(fleet, from_s, until_s, EVENT_CYCLES)
+        """What was delivered in each event between two times, Unix seconds; by default in all that is kept.
+
+        Raises:
+            TooMuch: there are too many cycles of too many ports between them.
+        """
+        told = self.some_cycles(fleet, from_s, until_s, EVENT_CYCLES)
         return {"fleet": fleet, "events": [report.document() for report in event_reports(told)]}
 
     def story(self, fleet: str, port: str, limit: int = 24) -> dict[str, Any]:
-        """What happened to a port or car in the last cycles, the latest first."""
-        return {"fleet": fleet, "port": port, "story": story(self.cycles(fleet, limit=limit), port)}
+        """What happened to a port or car in the last cycles, the latest first.
+
+        Raises:
+            TooMuch: the cycles have too many ports.
+        """
+        return {"fleet": fleet, "port": port, "story": story(self.some_cycles(fleet, limit=limit), port)}
 
 
 def planning_kit(kit: Kit) -> Kit:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
 from ..http.access import needs
+from ..http.cycles import FleetName
 from ..http.errors import Refused
 from ..http.tokens import Scope
 from ..messages.canonical import canonical_json
@@ -21,17 +22,16 @@ MOST_CARS = 20_000
 
 router = APIRouter(prefix="/v1", tags=["people"])
 
-Fleet = Annotated[str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Name = Annotated[str, Query(min_length=1, max_length=128, pattern=r"^[^\x00]*$")]
 Reader = Annotated[str, needs(Scope.READ)]
 
 
-def the_desk(request: Request) -> Desk:
+async def the_desk(request: Request) -> Desk:
     """The desk of the app's service, made when it is first asked."""
     state = request.app.state
     service: Service = state.service
     if getattr(state, "desk", None) is None:
-        state.desk = Desk(service.ledger, lambda: service.kit, MOST_CARS)
+        state.desk = Desk(service.ledger, lambda: service.kit, MOST_CARS, state.limits.ports_read)
     desk: Desk = state.desk
     return desk
 
@@ -46,19 +46,19 @@ def fleets(desk: TheDesk, _: Reader) -> Response:
 
 
 @router.get("/drivers", responses=describe.DRIVERS)
-def drivers(desk: TheDesk, _: Reader, fleet: Fleet, port: Annotated[list[Name] | None, Query()] = None) -> Response:
+def drivers(desk: TheDesk, _: Reader, fleet: FleetName, port: Annotated[list[Name] | None, Query()] = None) -> Response:
     """One sentence for the driver of each plugged-in car, or of those of some ports or cars."""
     return told(found(lambda: desk.drivers(fleet, port)))
 
 
 @router.get("/plan", responses=describe.PLAN)
-def plan(desk: TheDesk, _: Reader, fleet: Fleet) -> Response:
+def plan(desk: TheDesk, _: Reader, fleet: FleetName) -> Response:
     """The fleet's planned load for a day, and its flexibility up and down: kW, and for how long."""
     return told(found(lambda: desk.load(fleet)))
 
 
 @router.get("/limits", responses=describe.LIMITS)
-def limits(desk: TheDesk, _: Reader, fleet: Fleet) -> Response:
+def limits(desk: TheDesk, _: Reader, fleet: FleetName) -> Response:
     """Limits and planned load of every meter and feeder as time series."""
     return told(found(lambda: desk.limits(fleet)))
 
@@ -67,7 +67,7 @@ def limits(desk: TheDesk, _: Reader, fleet: Fleet) -> Response:
 def events(
     desk: TheDesk,
     _: Reader,
-    fleet: Fleet,
+    fleet: FleetName,
     since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
     until: AwareDatetime | None = None,
 ) -> Response:
@@ -78,7 +78,7 @@ def events(
 
 @router.get("/story", responses=describe.STORY)
 def story(
-    desk: TheDesk, _: Reader, fleet: Fleet, port: Name, limit: Annotated[int, Query(ge=1, le=300)] = 24
+    desk: TheDesk, _: Reader, fleet: FleetName, port: Name, limit: Annotated[int, Query(ge=1, le=300)] = 24
 ) -> Response:
     """A port's or car's last cycles, the latest first: what was known of it, who asked for what, and why."""
     return told(desk.story(fleet, port, limit))

@@ -23,6 +23,7 @@ log = logging.getLogger("ebbflow.serving")
 
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 AGES_S = (10, 60, 300, 900, 1800, 3600, 7200, 21600, 86400)
+SIGNALS = ("soc", "power")
 KW = (0.1, 1, 10, 100, 1000, 10000)
 
 
@@ -67,16 +68,19 @@ class Metrics:
         self.ledger_errors = Counter("ledger_errors", "Times that the ledger could not be read or written", **own)
         self.late = Counter("deadline_missed", "Times that the policy was ended for being late", **own)
         self.policy_failures = Counter("policy_failures", "Cycles in which the policy's answer was not used", **own)
-        self.breaker = Gauge("breaker_open", "1: the policy's breaker is open", **own)
+        self.breaker = Gauge("breaker_open", "1: the policy's breaker is open", ["fleet"], **own)
         self.fallback = Counter("fallback_vehicles", "Set-points other than asked, by reason", ["reason"], **own)
         self.clipped = Counter("clipped_kw", "kW between what was asked and what was safe", **own)
         self.ages = Ages()
         registry.register(self.ages)
-        self.oldest = Gauge("telemetry_oldest_seconds", "Oldest reading of the last cycle", ["signal"], **own)
-        self.prices = Gauge("price_horizon_seconds", "How far ahead prices are published", **own)
-        self.unusual = Gauge("ood_share", "Share of the cars outside the trained ranges in the last cycle", **own)
+        self.oldest = Gauge("telemetry_oldest_seconds", "Oldest reading of the last cycle", ["fleet", "signal"], **own)
+        self.prices = Gauge("price_horizon_seconds", "How far ahead prices are published", ["fleet"], **own)
+        self.unusual = Gauge("ood_share", "Share of the cars outside the trained ranges, last cycle", ["fleet"], **own)
         self.shortfall = Gauge(
-            "departure_shortfall_kwh", "What full power until the said departures cannot deliver, at least", **own
+            "departure_shortfall_kwh",
+            "What full power until the said departures cannot deliver, at least",
+            ["fleet"],
+            **own,
         )
         self.setpoint = Gauge("setpoint_kw", "Sum of the set-points of the last cycle", ["fleet", "direction"], **own)
         self.commands = Counter("commands_due", "Commands that had to be sent", **own)
@@ -102,13 +106,17 @@ class Metrics:
 
     def forget_fleet(self, fleet: str) -> None:
         """Tell no longer of a fleet that is not in mind any more."""
-        for gauge, labels in (
-            (self.last, (fleet,)),
-            (self.setpoint, (fleet, "import")),
-            (self.setpoint, (fleet, "export")),
-        ):
+        own = (self.last, self.breaker, self.prices, self.unusual, self.shortfall)
+        series = [(gauge, (fleet,)) for gauge in own]
+        series += [(self.setpoint, (fleet, way)) for way in ("import", "export")]
+        series += [(self.oldest, (fleet, signal)) for signal in SIGNALS]
+        for gauge, labels in series:
             with suppress(KeyError):
                 gauge.remove(*labels)
+
+    def show_last(self, fleet: str, start_s: float) -> None:
+        """When a fleet's last cycle began, Unix seconds."""
+        self.last.labels(fleet).set(start_s)
 
     def ledger_failed(self, why: str) -> None:
         """The ledger could not be read or written."""
@@ -138,10 +146,10 @@ class Metrics:
             self.commit_s.observe(commit_s)
         self.late.inc(record.timed_out)
         self.policy_failures.inc(bool(record.failure))
-        self.breaker.set(outcome.memory.breaker.is_open)
+        self.breaker.labels(answer.fleet).set(outcome.memory.breaker.is_open)
         self.commands.inc(answer.totals.commands_due)
         self.clipped.inc(answer.totals.clipped_kw)
-        self.last.labels(answer.fleet).set(answer.cycle_start_s)
+        self.show_last(answer.fleet, answer.cycle_start_s)
         self.setpoint.labels(answer.fleet, "import").set(answer.totals.import_kw)
         self.setpoint.labels(answer.fleet, "export").set(answer.totals.export_kw)
         self._count_decisions(outcome)
@@ -160,14 +168,15 @@ class Metrics:
 
     def _count_readings(self, request: DispatchRequest, outcome: Outcome) -> None:
         here = request.ports.plugged == 1
-        for signal, age in (("soc", request.ports.soc_age_s), ("power", request.ports.power_age_s)):
+        for signal, age in zip(SIGNALS, (request.ports.soc_age_s, request.ports.power_age_s), strict=True):
             known = age[here & np.isfinite(age)]
-            self.oldest.labels(signal).set(float(known.max(initial=0.0)))
+            self.oldest.labels(request.fleet, signal).set(float(known.max(initial=0.0)))
             self.ages.observe(signal, known)
-        self.shortfall.set(least_shortfall_kwh(request))
-        self.prices.set(request.prices.known_steps * request.interval_s)
+        self.shortfall.labels(request.fleet).set(least_shortfall_kwh(request))
+        self.prices.labels(request.fleet).set(request.prices.known_steps * request.interval_s)
         unusual = outcome.record.unusual
-        self.unusual.set(0.0 if unusual is None or not here.any() else float(unusual[here].mean()))
+        share = 0.0 if unusual is None or not here.any() else float(unusual[here].mean())
+        self.unusual.labels(request.fleet).set(share)
 
 
 def least_shortfall_kwh(request: DispatchRequest) -> float:

@@ -27,6 +27,8 @@ TRIES = 5
 MOST_FLEETS = 1000
 """That a process keeps in mind."""
 
+MISSED_S = 7 * 86400.0
+"""After which nobody waits for a fleet's next cycle."""
 
 Watcher = Callable[[DispatchRequest, Memory, Kit, DispatchAnswer], None]
 
@@ -133,13 +135,28 @@ class Service:
         """
         order = make_order(control, actor, reason, self._now(), until_s, ports)
         with self._fleet(fleet) as known:
+            recorded = True
             try:
                 self.ledger.record_order(fleet, order)
             except (LedgerDown, LedgerMoved):
-                known.loose = (*known.loose, order)
-                known.memory = replace(known.memory, orders=(*known.memory.orders, order))
-                return Ordered(order, False)
-        return Ordered(order, True)
+                recorded, known.loose = False, (*known.loose, order)
+            # Also a recorded one: the next cycle reads it from the ledger, unless that fails in the meantime.
+            known.memory = replace(known.memory, orders=(*known.memory.orders, order))
+        return Ordered(order, recorded)
+
+    def recall(self) -> None:
+        """Tell of the fleets' last cycles before the first one comes: a loop that died is missed after a restart, too.
+
+        Fleets without a cycle for a week are taken for ended.
+        """
+        now_s = self._now()
+        try:
+            for fleet in self.ledger.fleets()[:MOST_FLEETS]:
+                newest_s = self.ledger.fleet_head(fleet, now_s).newest_s
+                if newest_s is not None and now_s - newest_s < MISSED_S:
+                    self.metrics.show_last(fleet, newest_s)
+        except LedgerDown as down:
+            self.metrics.ledger_failed(str(down))
 
     def standing_state(self) -> ServiceState:
         """Of the service as a whole, between cycles: the policy may be absent, or every fleet's breaker open."""

@@ -72,6 +72,32 @@ def test_a_deployment_that_cannot_be_used_changes_nothing(tmp_path: Path, servic
     assert service.problems == ()
 
 
+def test_a_passing_error_is_passed_over(
+    tmp_path: Path, service: Served, bundle: MakeBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same deployment is tried again, at growing intervals, until it can be read."""
+    folder, now = tmp_path / "deployment", [0.0]
+    deploy(str(bundle("one", 0.5)), folder)
+    follower = Follower(service, folder, poll_s=1.0)
+    monkeypatch.setattr("ebbflow.serving.deploy.live.time.monotonic", lambda: now[0])
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ebbflow.serving.deploy.live.load", broken)
+        for now[0] in range(20):  # tried at 0, 1, 3, 7, 15
+            assert not follower.look()
+    assert follower.failures == 5
+    assert "Input/output error" in service.problems[0]
+    assert not follower.look(), "not yet"
+    now[0] = 40.0
+    assert follower.look()
+    assert service.problems == ()
+    now[0] = 1e6
+    assert not follower.look(), "what is in use is not taken up again"
+
+
 def test_no_cycle_is_lost_while_deployments_come_and_go(tmp_path: Path, service: Served, bundle: MakeBundle) -> None:
     folder, shares = tmp_path / "deployment", {"one": 0.5, "two": 1.0}
     for name, share in shares.items():

@@ -129,6 +129,36 @@ def test_odd_arrow_is_400(client: TestClient, body: bytes) -> None:
     assert told.status_code == 400
 
 
+SERIES = pa.list_(pa.float64())
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[0.0] * 577], SERIES),
+        pa.array([[0.0] * 577], pa.list_(pa.float64(), 577)),
+        pa.array([[0.0]] * 9 + [[0.0] * 100_000], SERIES),
+        pa.array([[0.0], [0.0, 1.0]], SERIES),
+        pa.array([[0.0], None], SERIES),
+        pa.array([[0.0], None], pa.list_(pa.float64(), 1)),
+    ],
+    ids=range(6),
+)
+def test_series_that_no_request_has_are_refused_before_anything_is_made_of_them(
+    client: TestClient, column: pa.Array
+) -> None:
+    body = _stream(pa.table({"import_limit_kw": column}))
+    told = client.post("/v1/dispatch", content=body, headers={"content-type": arrow.MEDIA})
+    assert told.status_code == 400
+    assert "sites.import_limit_kw should hold in each row a series of one length, of 1 to 576" in told.json()["error"]
+
+
+def test_a_table_has_no_more_rows_than_a_fleet_could(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrow, "MOST_ROWS", 99)
+    told = client.post("/v1/dispatch", content=_stream(NUMBERS), headers={"content-type": arrow.MEDIA})
+    assert (told.status_code, "more than 99 rows" in told.json()["error"]) == (400, True)
+
+
 def test_arrow_with_any_byte_changed_never_breaks_the_service(client: TestClient) -> None:
     """Lengths and offsets that lead elsewhere are found before they are followed."""
     whole, rng = arrow.write_request(request()), np.random.default_rng(0)

@@ -15,10 +15,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 from ebbflow.configs.cli import main
 from ebbflow.serving.bench.measure import Server, running
-from ebbflow.serving.http.server import listen
+from ebbflow.serving.http.limits import Limits
+from ebbflow.serving.http.server import listen, run
 
 from ...agents.bundle.graphs import manifest  # noqa: TID252
 from ...machine import slowness  # noqa: TID252
@@ -124,6 +127,16 @@ def test_all_addresses_of_a_host_share_a_port() -> None:
     assert len({one.getsockname()[1] for one in sockets}) == 1
     for one in sockets:
         one.close()
+
+
+def test_an_idle_connection_is_ended_by_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours, which also sees a head that does not end; uvicorn's would come before it, or never."""
+    configured: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, _: configured.append(self.config))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    limits = Limits(head_s=45.0)
+    run(FastAPI(), [], limits)
+    assert limits.head_s < configured[0].timeout_keep_alive < limits.head_s + 2.0
 
 
 class Evil:

@@ -13,9 +13,11 @@ from starlette.testclient import TestClient
 
 from ebbflow.configs.cli import main
 from ebbflow.configs.messages import ConfigError
+from ebbflow.serving.http.app import create_app
 from ebbflow.serving.http.server import is_loopback
 from ebbflow.serving.http.start import make_access
 from ebbflow.serving.http.tokens import Scope, TokenFile
+from ebbflow.serving.ledger.store import LedgerDown
 
 from ..core.small_fleet import document, request  # noqa: TID252
 from ..service.services import Rig  # noqa: TID252
@@ -94,14 +96,49 @@ def test_tokens_are_never_logged(guarded: TestClient, tokens: TokenFile, caplog:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7"])
 def test_a_public_address_without_tokens_is_refused(tmp_path: Path, host: str) -> None:
     with pytest.raises(ConfigError, match="ebbflow token create"):
-        make_access(host, tmp_path / "none.json")
+        make_access(host, None, tmp_path / "none.json")
 
 
 def test_loopback_is_open_without_tokens_and_closed_with(tmp_path: Path) -> None:
-    assert make_access("127.0.0.1", tmp_path / "t.json").open
+    assert make_access("127.0.0.1", None, tmp_path / "t.json").open
     TokenFile(tmp_path / "t.json").create("n", (Scope.READ,))
-    assert not make_access("127.0.0.1", tmp_path / "t.json").open
+    assert not make_access("127.0.0.1", None, tmp_path / "t.json").open
     assert is_loopback("localhost")
+
+
+def test_a_token_that_is_made_while_it_serves_counts_from_the_next_call_on(rig: Rig, tmp_path: Path) -> None:
+    """And for good: who revokes the last token, or removes the file, means to let nobody in."""
+    file = TokenFile(tmp_path / "t.json")
+    app = create_app(rig.service, make_access("127.0.0.1", None, file.path))
+    client = TestClient(app, base_url="http://localhost")
+    assert call(client, "GET", "/v1/model", None) == 200
+    token, secret = file.create("n", (Scope.READ,))
+    assert call(client, "GET", "/v1/model", None) == 401
+    assert call(client, "GET", "/v1/model", secret) == 200
+    assert client.get("/livez", headers={"Host": "depot.example"}).status_code == 200, "with tokens, by any name"
+    file.revoke(token.id)
+    assert call(client, "GET", "/v1/model", None) == 401
+    file.path.unlink()
+    assert call(client, "GET", "/v1/model", None) == call(client, "GET", "/v1/model", secret) == 401
+
+
+def test_a_default_file_without_tokens_lets_nobody_in(tmp_path: Path) -> None:
+    file = TokenFile(tmp_path / "t.json")
+    file.revoke(file.create("n", (Scope.READ,))[0].id)
+    access = make_access("127.0.0.1", None, file.path)
+    assert not access.open
+    assert not access.has_tokens
+
+
+def test_a_named_file_has_to_hold_tokens(tmp_path: Path) -> None:
+    empty = tmp_path / "t.json"
+    for content in (None, '{"tokens": []}'):
+        if content is not None:
+            empty.touch(0o600)
+            empty.write_text(content)
+        for host in ("127.0.0.1", "0.0.0.0"):
+            with pytest.raises(ConfigError, match=r"--tokens \S+ holds no tokens.*ebbflow token create"):
+                make_access(host, empty)
 
 
 def test_serve_refuses_a_public_address_with_exit_code_2(
@@ -189,6 +226,24 @@ def test_a_failure_inside_tells_nothing(client: TestClient, rig: Rig, monkeypatc
     monkeypatch.setattr(rig.service, "dispatch", broken)
     told = client.post("/v1/dispatch", json=document())
     assert (told.status_code, told.json()) == (500, {"error": "the service failed; see its log"})
+
+
+def test_what_sends_people_to_the_log_is_in_the_log(
+    guarded: TestClient, tokens: TokenFile, rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def down(*_: object, **__: object) -> None:
+        raise LedgerDown("the disk is gone")
+
+    _, secret = tokens.create("n", (Scope.READ,))
+    monkeypatch.setattr(rig.ledger, "cycle", down)
+    assert call(guarded, "GET", "/v1/cycles/x", secret) == 503
+    assert "the disk is gone" in caplog.text
+    tokens.path.chmod(0o644)
+    tokens.path.write_text("{}")
+    told = guarded.get("/v1/model", headers={"Authorization": f"Bearer {secret}"})
+    assert (told.status_code, "see the service's log" in told.json()["error"]) == (503, True)
+    assert "chmod 600" in caplog.text
+    assert secret not in caplog.text
 
 
 @pytest.mark.parametrize("folder", ["../../etc", "/etc/passwd", "missing", "..", "x#" + "0" * 64])

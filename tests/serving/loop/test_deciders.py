@@ -15,6 +15,9 @@ import uvicorn
 
 from ebbflow.agents.rules import CheapestHours
 from ebbflow.agents.run import run_days
+from ebbflow.serving.core.cycle import make_kit
+from ebbflow.serving.core.runners import InlineRunner
+from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.http.app import create_app
 from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.loop.clock import SimulatedClock
@@ -125,3 +128,20 @@ class running:
         self._server.should_exit = True
         self._thread.join(10.0)
         self._socket.close()
+
+
+def test_what_runs_beside_a_service_of_this_process_ends_with_it(tmp_path: Path) -> None:
+    """A deployment that is followed, for one; the kit that it gave last is the one whose policy is ended."""
+    ended: list[str] = []
+
+    service = Service(make_kit(load_serving(), InlineRunner(Says(1.0))), Ledger(str(tmp_path / "l.db")))
+    kit = make_kit(load_serving(), InlineRunner(Says(2.0)))
+    object.__setattr__(kit.runner, "close", lambda: ended.append("policy"))
+
+    def stop() -> None:
+        service.replace_kit(kit)
+        ended.append("follower")
+
+    service.closing.append(stop)
+    Recorded(service).close()
+    assert ended == ["follower", "policy"]

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from ebbflow.configs.cli import main
 from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.http.app import create_app
 from ebbflow.serving.http.start import make_service
+from ebbflow.serving.loop.loop import Loop
 from ebbflow.serving.operate.commands import NOW, TEMPLATES, read, section
 from ebbflow.serving.service.metrics import Metrics
 
@@ -49,6 +51,24 @@ def test_alerts_and_runbook_name_metrics_that_there_are() -> None:
     for text in (*(rule["expr"] for rule in RULES), *re.findall(r"`(ebbflow_\w+)`", read("runbook"))):
         for name in re.findall(r"\bebbflow_\w+", text):
             assert name in known, name
+
+
+def test_alerts_look_back_over_a_cycle_and_tell_which_fleet() -> None:
+    of_fleets = set(re.findall(r"^(ebbflow_\w+)\{fleet=", gauges_of_a_cycle(), re.MULTILINE))
+    assert len(of_fleets) == 6
+    for rule in RULES:
+        for minutes in re.findall(r"\[(\d+)m\]", rule["expr"]):
+            assert int(minutes) >= 20 or "requests_refused" in rule["expr"] or "reload" in rule["expr"], rule["expr"]
+        if of_fleets & set(re.findall(r"\bebbflow_\w+", rule["expr"])):
+            assert "$labels.fleet" in rule["annotations"]["summary"], rule["alert"]
+
+
+def gauges_of_a_cycle() -> str:
+    metrics = Metrics()
+    for gauge in (metrics.last, metrics.breaker, metrics.prices, metrics.unusual, metrics.shortfall):
+        gauge.labels("f").set(1.0)
+    metrics.oldest.labels("f", "soc").set(1.0)
+    return metrics.text().decode()
 
 
 def commands() -> list[str]:
@@ -92,6 +112,42 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     verify = ["systemd-analyze", "verify", *map(str, tmp_path.iterdir())]
     done = subprocess.run(verify, capture_output=True, text=True, timeout=60)
     assert not [line for line in done.stderr.splitlines() if "ebbflow" in line], done.stderr
+
+
+def started_by(unit: str, folder: Path) -> list[str]:
+    """What the shipped unit starts, in a folder that stands for /var/lib, with the variable that it shows."""
+    text = read(unit)
+    command = re.findall(r"^ExecStart=\S*/ebbflow (.*)$", text, re.MULTILINE)[0]
+    for name, value in re.findall(r"^#\s+(EBBFLOW_\w+)=(.*)$", text, re.MULTILINE):
+        command = command.replace(f"${name}", value)
+    return shlex.split(command.replace("%S", str(folder)).replace("/var/lib", str(folder)))
+
+
+def test_the_service_starts_as_its_unit_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [{"8080": "0"}.get(word, word) for word in started_by("systemd", tmp_path)]
+    (tmp_path / "ebbflow" / "deployment").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    served: list[int] = []
+
+    def run(_: object, sockets: list[socket.socket], __: object) -> None:
+        for one in sockets:
+            served.append(one.fileno())
+            one.close()
+
+    monkeypatch.setattr("ebbflow.serving.http.start.run", run)
+    assert main(words) == 0
+    assert len(served) == 1
+
+
+def test_the_loop_starts_as_its_unit_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ebbflow").mkdir()
+    (tmp_path / "ebbflow" / "dispatch-token").write_text("secret")
+    loops: list[Loop] = []
+    monkeypatch.setattr(Loop, "run", lambda self, _: loops.append(self))
+    main(started_by("dispatch", tmp_path))
+    assert len(loops) == 1, capsys.readouterr().err
 
 
 def test_the_container_starts_the_service_as_somebody_without_rights() -> None:

@@ -12,6 +12,7 @@ from ebbflow.serving.core.cycle import make_kit
 from ebbflow.serving.core.runners import InlineRunner
 from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.http.app import create_app
+from ebbflow.serving.http.limits import Limits
 from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.people.desk import Desk, TooLarge, planning_kit
 from ebbflow.serving.service import Service
@@ -89,3 +90,46 @@ def test_a_policy_that_keeps_something_is_not_asked_beside_the_service(service: 
     kit = make_kit(load_serving(), InlineRunner(Says(1.0)))
     assert planning_kit(kit).runner is None
     assert planning_kit(service.kit) is service.kit
+
+
+def test_a_reader_holds_no_connection_while_it_looks_at_a_cycle(client: Client, service: Service) -> None:
+    """Else some readers, each with one connection and waiting for another, hold the ledger up for good."""
+    rows = service.ledger.cycles("f", limit=3)
+    next(rows)
+    assert service.ledger.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert len(list(rows)) == 2
+
+
+def test_cycles_are_read_some_at_a_time_and_none_twice(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ebbflow.serving.ledger.store.WHOLE_ROWS", 2)
+    for limit in (1, 2, 3, 9):
+        starts = [row["start_s"] for row in service.ledger.cycles("f", limit=limit)]
+        assert starts == [request(step).start_s for step in (2, 1, 0)][:limit]
+
+
+def test_a_ledger_in_memory_is_read_like_any_other() -> None:
+    ledger = Ledger("sqlite://")
+    service = Service(make_kit(load_serving("default", ("gates.check_clock=false",))), ledger)
+    client = Client(create_app(service))
+    assert client.post("/v1/dispatch", json=document()).status_code == 200
+    for path in ("status", "drivers", "plan", "story?port=a", "events", "fleets"):
+        assert client.get(f"/v1/{path}{'&' if '?' in path else '?'}fleet=f").status_code == 200, path
+    ledger.close()
+
+
+def test_one_call_reads_so_many_ports_and_no_more(service: Service, client: Client) -> None:
+    """Three cycles of three ports: seven allow two of them."""
+    small = Client(create_app(service, limits=Limits(ports_read=7)))
+    for path in ("events?", "story?port=a&", "decisions?port=a&"):
+        told = small.get(f"/v1/{path}fleet=f")
+        assert told.status_code == 413, path
+        assert "this would read 9 ports" in told.json()["error"]
+        assert "up to 7; ask for fewer cycles" in told.json()["error"]
+        assert client.get(f"/v1/{path}fleet=f").status_code == 200
+    assert small.get("/v1/story?fleet=f&port=a&limit=2").status_code == 200
+    assert small.get("/v1/decisions?fleet=f&port=a&limit=2").status_code == 200
+    bound = {"fleet": "f", "from": request(1).cycle_start.isoformat()}
+    assert small.get("/v1/events", params=bound).status_code == 200
+    assert small.get("/v1/events?fleet=nobody").status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import subprocess
 import time
@@ -13,8 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from ebbflow.serving.ledger import tables
-from ebbflow.serving.ledger.store import Ledger
+from ebbflow.serving.ledger.store import Ledger, LedgerDown
 from ebbflow.serving.ledger.verify import verify
+from ebbflow.serving.messages.vocabulary import Mode
 from ebbflow.serving.service import Answered, CycleConflict, ServiceBusy
 
 from ..core.small_fleet import Says, request  # noqa: TID252
@@ -73,6 +75,23 @@ def test_an_order_holds_while_the_ledger_is_locked(rig: Rig, tmp_path: Path) -> 
     assert rig.cycle(4).answer.state.word == "auto"
 
 
+def test_a_recorded_order_holds_although_the_ledger_then_fails(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.cycle(0)
+    assert rig.order("release", minutes=40) is True
+
+    def down(*_: object) -> None:
+        raise LedgerDown("drill")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "fleet_head", down)
+        told = rig.cycle(1).answer
+    assert set(told.decisions.mode.tolist()) == {Mode.RELEASE}
+    after = rig.cycle(2).answer
+    assert (after.state.word, len(rig.service.orders("f"))) == ("operator", 1)
+    assert rig.cycle(4).answer.state.word == "auto"
+    assert verify(rig.ledger, replay=True).whole
+
+
 def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
     """A file system of one megabyte where the machine lets us make one, else SQLite's own limit: the same error."""
     disk = tmp_path / "disk"
@@ -97,7 +116,9 @@ def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
         assert_down(down)
         kept = step
         if mounted:
+            assert not rig.service.ledger_works()
             filler.unlink()
+            assert rig.service.ledger_works()
             assert rig.cycle(step + 1).recorded
             kept += 1
         found = verify(rig.ledger, replay=True)
@@ -108,6 +129,23 @@ def test_a_full_disk_costs_no_answer(tmp_path: Path) -> None:
     finally:
         if mounted:
             subprocess.check_call(["umount", str(disk)])
+
+
+def test_it_is_not_ready_where_no_cycle_could_be_written(rig: Rig, tmp_path: Path) -> None:
+    """A disk without room, by a limit of the process: no file may grow. What is asked of the disk leaves nothing."""
+    assert rig.cycle(0).recorded
+    before, whole = resource.getrlimit(resource.RLIMIT_FSIZE), sorted(tmp_path.iterdir())
+    assert rig.service.ledger_works()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        assert_down(rig.cycle(1))
+        assert not rig.service.ledger_works()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert rig.service.ledger_works()
+    assert rig.cycle(2).recorded
+    assert sorted(tmp_path.iterdir()) == whole
+    assert verify(rig.ledger, replay=True).whole
 
 
 def _fill(path: Path) -> None:
@@ -132,7 +170,6 @@ def test_a_read_only_ledger_takes_no_cycle(rig: Rig) -> None:
 
 def test_a_ledger_that_was_never_there_while_it_served(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """From its start it cannot be read; when it can, what was sent meanwhile is not forgotten."""
-    from ebbflow.serving.ledger.store import LedgerDown
 
     def down(*_: object) -> None:
         raise LedgerDown("drill")

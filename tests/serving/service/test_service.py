@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,38 @@ def test_more_fleets_than_are_kept_in_mind(tmp_path: Path, monkeypatch: pytest.M
     text = rig.service.metrics.text().decode()
     assert text.count("ebbflow_last_cycle_timestamp_seconds{") == 3
     assert verify(rig.ledger, replay=True).whole
+    rig.ledger.close()
+
+
+def test_no_fleet_hides_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every gauge of a fleet's last cycle bears its name, and goes when the fleet is forgotten."""
+    monkeypatch.setattr(service, "MOST_FLEETS", 2)
+    rig = Rig(str(tmp_path / "l.db"), Says(5.0))
+    rig.cycle(fleet="bad", ports__departs_in_s=-5.0, ports__soc_age_s=900.0)
+    rig.cycle(fleet="good")
+    text = rig.service.metrics.text().decode()
+    lacking = dict(re.findall(r'ebbflow_departure_shortfall_kwh\{fleet="(\w+)"\} (.*)', text))
+    assert float(lacking["bad"]) == pytest.approx(18.0)
+    assert float(lacking["good"]) == 0.0
+    assert 'ebbflow_telemetry_oldest_seconds{fleet="bad",signal="soc"} 900.0' in text
+    for name in ("breaker_open", "ood_share", "price_horizon_seconds", "departure_shortfall_kwh"):
+        assert f'ebbflow_{name}{{fleet="good"}}' in text
+    rig.cycle(fleet="third")
+    assert 'fleet="bad"' not in rig.service.metrics.text().decode()
+    rig.ledger.close()
+
+
+def test_a_loop_that_died_is_missed_after_a_restart_too(tmp_path: Path) -> None:
+    rig = Rig(str(tmp_path / "l.db"))
+    rig.cycle(0, fleet="closed")
+    rig.cycle(96 * 8, fleet="dead")
+    again = Rig(rig.ledger)
+    again.clock.now_s = request(96 * 8).start_s + 7200.0
+    again.service.recall()
+    text = again.service.metrics.text().decode()
+    (told,) = re.findall(r"^ebbflow_last_cycle_timestamp_seconds(.*)$", text, re.MULTILINE)
+    assert told.startswith('{fleet="dead"} ')
+    assert float(told.split()[1]) == request(96 * 8).start_s
     rig.ledger.close()
 
 
