@@ -21,7 +21,7 @@ from .breaker import after_cycle
 from .controls import InForce, in_force, still_needed
 from .decisions import port_decisions, remember, totals_of
 from .gates import Gated, pass_gates
-from .memory import Memory, PortMemory, blank_ports, remembered
+from .memory import Memory, PortMemory, blank_ports, remembered, since_last_s
 from .runners import Runner
 from .settings import ServingSettings
 
@@ -112,7 +112,8 @@ def dispatch(request: DispatchRequest, memory: Memory, kit: Kit, now_s: float, *
     settings = kit.settings
     memory = _checked(request, memory, settings, now_s)
     orders = in_force(memory.orders, request.ports.id, now_s)
-    gated = pass_gates(request, remembered(memory, request), orders, settings, ledger_up)
+    elapsed_s = since_last_s(memory, request)
+    gated = pass_gates(request, remembered(memory, request), elapsed_s, orders, settings, ledger_up)
     until = began + settings.deadline.answer_s * (1.0 - settings.deadline.finish_share)
     attempt = Attempt(kit.runner, gated.request, settings, until)
     use_policy = ledger_up and kit.runner is not None and not memory.breaker.is_open

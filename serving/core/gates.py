@@ -50,20 +50,26 @@ class Gated(NamedTuple):
 
 
 def pass_gates(
-    request: DispatchRequest, memory: PortMemory, orders: InForce, settings: ServingSettings, ledger_up: bool
+    request: DispatchRequest,
+    memory: PortMemory,
+    elapsed_s: float,
+    orders: InForce,
+    settings: ServingSettings,
+    ledger_up: bool,
 ) -> Gated:
     """Judge a request.
 
     Args:
         request: as it was sent.
         memory: of its ports, in its order.
+        elapsed_s: since the last cycle.
         orders: of the operators, now.
         settings: ages, shares and defaults.
         ledger_up: without a ledger nothing is exported: no evidence, no export.
     """
     columns, sound = tamed(request.ports)
     tame = replace(request, ports=columns)
-    readings = judge_readings(tame, memory, settings.gates, settings.defaults)
+    readings = judge_readings(tame, memory, elapsed_s, settings.gates, settings.defaults)
     prices = check_prices(replace(tame, ports=readings.ports), settings.gates, settings.defaults)
     rung, reason = _ladder(request, readings, sound, prices.gap, orders)
     released = rung == Rung.RELEASED

@@ -83,6 +83,16 @@ def remembered(memory: Memory, request: DispatchRequest) -> PortMemory:
     return _as_said(counted, request)
 
 
+def since_last_s(memory: Memory, request: DispatchRequest) -> float:
+    """Seconds since the last cycle, at most an interval; 0 where none is remembered.
+
+    Cycles come off the grid too: a loop begins one when a car arrives, a client may post every minute.
+    """
+    if memory.last_start_s is None:
+        return 0.0
+    return min(max(request.start_s - memory.last_start_s, 0.0), float(request.interval_s))
+
+
 def _as_said(memory: PortMemory, request: DispatchRequest) -> PortMemory:
     """Where the sender tells what was last sent and how often, that counts."""
     p, power, commands = request.ports, PORT_FIELDS["last_setpoint_kw"], PORT_FIELDS["commands_today"]

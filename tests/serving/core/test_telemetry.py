@@ -49,6 +49,16 @@ def test_a_soc_that_stands_still_while_energy_flows_is_frozen_and_the_need_takes
     assert reason(service.cycle(4, ports__power_kw=11.0, ports__soc=0.6)) == "as_asked"
 
 
+def test_energy_is_counted_by_the_time_that_passed_however_often_cycles_come() -> None:
+    service, minutes = Service(Says(4.0)), 12
+    reasons = [reason(service.cycle(at / 30, ports__power_kw=11.0)) for at in range(2 * minutes + 1)]
+    assert set(reasons) == {"as_asked"}
+    assert service.memory.ports.kwh_since[0] == pytest.approx(minutes / 60 * (0.9 * 11 - 0.1))
+    # After a gap the last measured power counts for an interval, not for a time of which nobody knows.
+    service.cycle(8, ports__power_kw=11.0)
+    assert service.memory.ports.kwh_since[0] == pytest.approx((minutes + 15) / 60 * (0.9 * 11 - 0.1))
+
+
 def test_a_car_that_stands_still_is_not_frozen() -> None:
     service = Service(Says(4.0))
     assert {reason(service.cycle(step)) for step in range(20)} == {"as_asked"}
