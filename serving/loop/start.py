@@ -108,7 +108,7 @@ def make_decider(options: Options, clock: Clock, preset: str, reserve: Sequence[
 
 
 def last_resort(options: Options, preset: str, reserve: Sequence[str] = ()) -> Decider | None:
-    """The rules in this process, without export, for a service that cannot be reached; None where it is this one."""
+    """The rules in this process, without export, for a service that gives no answer; None where it is this one."""
     if options.url is None:
         return None
     settings = load_serving(options.preset or preset, (*reserve, *options.overrides))
