@@ -190,7 +190,7 @@ def _problems(gated: Gated, attempt: Attempt, memory: Memory, kit: Kit, ledger_u
     if attempt.proposal is not None and attempt.proposal.note:
         said.append(attempt.proposal.note)
     if not ledger_up:
-        said.append("the ledger cannot be written: the rules decide, nothing is exported")
+        said.append("there is no ledger, or it cannot be written: the rules decide, nothing is exported")
     return tuple(said)
 
 
