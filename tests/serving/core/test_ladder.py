@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ebbflow.serving.core.controls import with_loose
 from ebbflow.serving.messages.vocabulary import DecisionReason, DecisionSource
 
 from .small_fleet import Says, Service
@@ -175,6 +176,26 @@ def test_auto_ends_an_earlier_order_for_the_ports_it_names() -> None:
     service.order("auto", step=1, ports=("a",))
     made = service.cycle(1)
     assert np.isnan(made.answer.decisions.setpoint_kw).tolist() == [False, True, True]
+
+
+def test_a_clock_that_is_put_back_voids_no_order_and_changes_no_rank() -> None:
+    service = Service(EXPORT)
+    service.order("hold", step=6, until=12)
+    service.order("auto", step=4, until=12)  # after the hold, by a clock that had been put back
+    service.order("no_export", step=5, until=12)
+    made = service.cycle(0)
+    assert made.answer.decisions.setpoint_kw.tolist() == [0, 0, 0]
+    assert reason_of(made) == "export_refused"
+    assert service.cycle(12).answer.decisions.setpoint_kw.tolist() == [-4, -4, -4]
+
+
+def test_orders_that_no_ledger_took_stand_where_they_were_issued() -> None:
+    service = Service()
+    for step, control in enumerate(("hold", "auto", "release")):
+        service.order(control, step, until=12)
+    hold, auto, release = service.memory.orders
+    assert with_loose((hold, release), (auto,)) == (hold, auto, release)
+    assert with_loose((hold, auto), (release,)) == (hold, auto, release)
 
 
 def test_released_cars_are_reckoned_with_their_full_draw() -> None:
