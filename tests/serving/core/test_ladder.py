@@ -155,6 +155,29 @@ def test_safety_ranks_above_all() -> None:
     assert (made.answer.decisions.setpoint_kw > 0).sum() == 1
 
 
+NOTHING_LEFT = {"sites__import_limit_kw": [[0.0]]}
+LEAVES_SOON = {"ports__departs_in_s": [3600.0] * 3}
+CUTS: list[tuple[float, dict[str, Any], float, str]] = [
+    (11.0, LEAVES_SOON, 11.0, "as_asked"),
+    (0.0, LEAVES_SOON, 11.0, "departure"),
+    (-4.0, LEAVES_SOON, 11.0, "departure"),
+    (11.0, LEAVES_SOON | NOTHING_LEFT, 0.0, "limit"),
+    (-4.0, LEAVES_SOON | NOTHING_LEFT, 0.0, "limit"),
+    (11.0, {"ports__soc": 0.05, "ports__min_soc": [0.2] * 3, **NOTHING_LEFT}, 0.0, "limit"),
+    (4.0, {"ports__override": "charge_now", **NOTHING_LEFT}, 0.0, "limit"),
+    (4.0, {"ports__override": "charge_now", "sites__import_limit_kw": [[6.0]]}, 6.0, "limit"),
+    (4.0, {"ports__override": "opt_out", **NOTHING_LEFT}, 0.0, "limit"),
+]
+
+
+@pytest.mark.parametrize(("asked_kw", "changes", "power_kw", "why"), CUTS, ids=lambda x: str(x)[:60])
+def test_the_reason_tells_which_way_a_set_point_went(
+    asked_kw: float, changes: dict[str, Any], power_kw: float, why: str
+) -> None:
+    made = Service(Says(asked_kw)).cycle(**changes)
+    assert (made.answer.decisions.setpoint_kw[0], reason_of(made)) == (power_kw, why)
+
+
 @pytest.mark.parametrize(
     ("control", "powers"), [("rules_only", [11, 11, 11]), ("no_export", [0, 0, 0]), ("auto", [-4, -4, -4])]
 )
