@@ -146,6 +146,17 @@ def test_holding_an_export_needs_the_drivers_consent() -> None:
     assert made.answer.decisions.setpoint_kw.tolist() == [0, -4, -4]
 
 
+def test_a_car_that_comes_under_a_hold_is_paused_until_it_has_to_charge() -> None:
+    service = Service(CHARGE)
+    service.order("hold", step=0, until=9)
+    made = service.cycle(0)
+    assert made.answer.decisions.setpoint_kw.tolist() == [0, 0, 0]
+    assert (reason_of(made), made.answer.totals.by_source) == ("operator_hold", {"operator": 3})
+    made = service.cycle(1, ports__departs_in_s=3600.0)
+    assert made.answer.decisions.setpoint_kw.tolist() == [11, 0, 0]
+    assert reason_of(made) == "departure"
+
+
 def test_safety_ranks_above_all() -> None:
     service = Service(CHARGE)
     service.cycle(0, ports__override=["charge_now", "charge_now", "charge_now"])
