@@ -126,8 +126,8 @@ def _pays(request: DispatchRequest, snapshot: Snapshot, prices: PriceCheck) -> A
     """Where a kWh given now is worth more than the wear: by price, by an event, or by what the site itself draws."""
     site = request.ports.site
     tariff = request.sites.tariff[site]
-    priced = prices.export_known[tariff] | bool(export_rate(snapshot)[0] > 0.0)
-    by_price = np.where(priced, export_value(snapshot)[0], -np.inf)
+    rate, known = export_rate(snapshot)[0], prices.export_known[tariff]
+    by_price = np.where(known, export_value(snapshot)[0], rate if rate > 0.0 else -np.inf)
     own_load = (request.sites.net_load_kw[site] > 0.0) & prices.import_known[tariff]
     saved = np.where(own_load, snapshot.context.import_price_now_usd_per_kwh[0, tariff], -np.inf)
     wear = request.wear_usd_per_kwh / np.where(request.ports.plugged == 1, request.ports.discharge_efficiency, 1.0)

@@ -75,6 +75,7 @@ EXPORTS: list[tuple[dict[str, Any], bool]] = [
     ({"ports__departs_in_s": 3600.0}, False),  # what is left is needed for the target
     ({"ports__override": ["charge_now", "none", "none"]}, False),
     ({"prices__export_usd_per_kwh": [[None] * 96]}, False),
+    ({"prices__export_usd_per_kwh": [[5.0] * 96], "prices__published_age_s": 300000.0}, False),  # late
     ({"prices__export_usd_per_kwh": [[0.01] * 96]}, False),  # less than the wear
     ({"prices__export_usd_per_kwh": [[-0.5] * 96]}, False),
     ({"prices__export_usd_per_kwh": [[5.0] * 96]}, True),
@@ -102,6 +103,14 @@ def test_an_event_that_pays_is_enough_and_ends_the_lease() -> None:
     assert (d.setpoint_kw < 0).all()
     assert (d.valid_until_s == made.answer.cycle_start_s + 1200).all()
     assert (d.on_expiry == 1).all()
+
+
+@pytest.mark.parametrize(("rate", "exports"), [(2.0, True), (0.01, False)])
+def test_an_event_pays_by_itself_where_prices_are_late(rate: float, exports: bool) -> None:
+    event = {"type": ["elrp"], "start_in_s": [0], "end_in_s": [3600], "rate_usd_per_kwh": [rate], "pays_export": [True]}
+    late = {"prices__published_age_s": 300000.0, "prices__export_usd_per_kwh": [[5.0] * 96]}
+    made = Service(EXPORT).cycle(events=event, **late)
+    assert (made.answer.decisions.setpoint_kw < 0).all() == exports
 
 
 def test_without_a_ledger_rules_decide_and_nothing_is_exported() -> None:
