@@ -64,7 +64,8 @@ def judge_readings(
         target_soc=np.where(soc.good, target, np.nan),
         power_kw=np.where(power.fresh, p.power_kw, np.nan),
     )
-    known = (p.plugged >= 0) & (~here | _recently_seen(p, soc, power, gates))
+    # Of an empty port too: a car may have come since it was told, and draws what it likes.
+    known = (p.plugged >= 0) & _recently_seen(p, soc, power, gates)
     return Readings(
         ports=_departures(ports, request, defaults),
         plugged_known=known,

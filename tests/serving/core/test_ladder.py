@@ -30,6 +30,9 @@ RUNGS: list[tuple[dict[str, Any], str, str]] = [
     ({"ports__plugged": None}, "nobody", "not_plugged_known"),
     ({"ports__plugged": False}, "nobody", "empty"),
     ({"ports__plugged_age_s": OLD}, "nobody", "not_plugged_known"),
+    ({"ports__plugged": False, "ports__plugged_age_s": OLD}, "nobody", "not_plugged_known"),
+    ({"ports__plugged": False, "ports__power_age_s": OLD, "ports__soc": None}, "nobody", "not_plugged_known"),
+    ({"ports__plugged": False, "ports__power_kw": None, "ports__soc": None}, "nobody", "empty"),
     ({"ports__soc_age_s": OLD, "ports__power_age_s": 5000.0}, "rules", "stale_soc"),
     ({"ports__soc_age_s": OLD, "ports__power_age_s": OLD}, "nobody", "not_plugged_known"),
     ({"ports__capacity_kwh": 0.0}, "nobody", "bad_parameters"),
@@ -241,8 +244,9 @@ def test_orders_that_no_ledger_took_stand_where_they_were_issued() -> None:
     assert with_loose((hold, auto), (release,)) == (hold, auto, release)
 
 
-def test_released_cars_are_reckoned_with_their_full_draw() -> None:
-    made = Service(CHARGE).cycle(ports__plugged=None, sites__import_limit_kw=[[18.0]])
+@pytest.mark.parametrize("unknown", [{"ports__plugged": None}, {"ports__plugged": False, "ports__plugged_age_s": OLD}])
+def test_released_cars_are_reckoned_with_their_full_draw(unknown: dict[str, Any]) -> None:
+    made = Service(CHARGE).cycle(**unknown, sites__import_limit_kw=[[18.0]])
     # 11 kW may be drawn by a, which leaves 7: one car at 4, the other below what is left.
     assert made.answer.totals.import_kw <= 7.0
 
