@@ -21,7 +21,7 @@ from .breaker import after_cycle
 from .controls import InForce, in_force, still_needed
 from .decisions import port_decisions, remember, totals_of
 from .gates import Gated, pass_gates
-from .memory import Memory, PortMemory, blank_ports, remembered, since_last_s
+from .memory import Memory, PortMemory, blank_ports, carried_over, remembered, since_last_s
 from .runners import Runner
 from .settings import ServingSettings
 
@@ -135,7 +135,7 @@ def dispatch(request: DispatchRequest, memory: Memory, kit: Kit, now_s: float, *
         problems=_problems(gated, attempt, memory, kit, ledger_up),
     )
     kept = _kept(memory, gated.memory, attempt, request, kit, now_s)
-    kept = replace(kept, ports=remember(kept.ports, decisions, request.start_s))
+    kept = replace(kept, ports=carried_over(remember(kept.ports, decisions, request.start_s), memory, request))
     return Outcome(answer, kept, _record(attempt, made, gated, memory, began))
 
 

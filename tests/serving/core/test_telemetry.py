@@ -12,7 +12,7 @@ from ebbflow.serving.core.memory import memory_document, memory_from, new_memory
 from ebbflow.serving.messages import canonical_json, read_json
 from ebbflow.serving.messages.vocabulary import DecisionReason
 
-from .small_fleet import Says, Service
+from .small_fleet import Says, Service, document
 
 Seen = list[Any]
 
@@ -115,6 +115,28 @@ def test_commands_are_counted_by_local_day_and_due_on_change_only() -> None:
     assert service.memory.ports.commands_today.tolist() == [3, 3, 3]
     service.cycle(48)  # midnight
     assert service.memory.ports.commands_today.tolist() == [0, 0, 0]
+
+
+def without_a() -> dict[str, Any]:
+    """A message that tells nothing of the first car's port."""
+    ports = document()["ports"]
+    return {"ports": {name: column[1:] for name, column in ports.items()}}
+
+
+def test_a_message_without_a_port_does_not_renew_its_budget_of_commands() -> None:
+    service = Service(Says(4.0))
+    service.cycle(0, ports__soc=0.6)
+    service.cycle(1, **without_a())
+    service.cycle(2, **without_a())
+    assert service.memory.ports.id.tolist() == ["b", "c", "a"]
+    service.memory = memory_from(read_json(canonical_json(memory_document(service.memory))))
+    back = service.cycle(3, ports__soc=0.4, ports__soc_age_s=2900.0)
+    assert back.answer.decisions.command_due.tolist() == [True, False, False], "what stood there has lapsed"
+    assert service.memory.ports.commands_today.tolist() == [2, 1, 1]
+    assert service.memory.ports.soc[0] == 0.6, "the older reading came late"
+    service.cycle(4, **without_a())
+    service.cycle(48, **without_a())  # midnight
+    assert service.memory.ports.id.tolist() == ["b", "c"]
 
 
 @pytest.mark.parametrize(("off_s", "why"), [(5000.0, "off the service's clock"), (-500.0, "off the service's clock")])
