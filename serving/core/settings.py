@@ -70,6 +70,7 @@ class BreakerSettings(Section):
     failures: Count = 3  # one after the other
     clean_cycles: Count = 5  # in shadow, one after the other
     not_finite_share: Share = 0.2  # of the cars; more is a failure
+    shadow_share: Share = 0.05  # of the deadline, waited for in shadow; or twice what it took while it was well
 
 
 class LeaseSettings(Section):
