@@ -49,13 +49,13 @@ class DefaultSettings(Section):
 
 
 class EconomySettings(Section):
-    """Commands cost money."""
+    """Commands cost money; the numbers are those of `Economy`."""
 
     enabled: bool = True
-    dead_band_kw: NotNegative = 0.5
-    min_dwell_s: NotNegative = 600.0
-    commands_per_day: Annotated[int, Field(ge=0)] = 48
-    zero_between: bool = True
+    dead_band_kw: NotNegative = Economy.dead_band_kw
+    min_dwell_s: NotNegative = Economy.min_dwell_s
+    commands_per_day: Annotated[int, Field(ge=0)] = Economy.commands_per_day
+    zero_between: bool = Economy.zero_between
 
     def economy(self) -> Economy | None:
         """What `decide` takes; None where it is off."""
