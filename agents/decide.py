@@ -32,7 +32,7 @@ class Terms:
     A simulated day has none of it: every car's policy decides and nothing is ordered.
     """
 
-    hold: Array  # an operator's order: the last set-point stands
+    hold: Array  # an operator's order: the last set-point stands, and a car that was sent none is paused
     no_charge: Array  # a binding programme event: nothing elective is charged
     may_export: Array
     policy_decides: Array  # elsewhere the rules
@@ -112,7 +112,7 @@ def _under(terms: Terms, snapshot: Snapshot, requested: Array) -> Array:
     """The request as far as the terms allow it."""
     last = snapshot.ports.last_setpoint_kw
     requested = np.where(terms.no_charge, np.minimum(requested, 0.0), requested)
-    requested = np.where(terms.hold & ~np.isnan(last), last, requested)
+    requested = np.where(terms.hold, np.where(np.isnan(last), 0.0, last), requested)
     return np.where(terms.may_export, requested, np.maximum(requested, 0.0))
 
 

@@ -44,7 +44,7 @@ class Economy:
 
     dead_band_kw: float = 0.5
     min_dwell_s: float = 600.0
-    commands_per_day: int = 24
+    commands_per_day: int = 48
     zero_between: bool = True
 
     def __post_init__(self) -> None:

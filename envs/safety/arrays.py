@@ -10,6 +10,7 @@ from typing import Any
 
 from ..physics.backends import port_model
 from ..snapshot import Snapshot, require_shape
+from .array_expected import SharedLoad
 from .array_exports import box, limit_exports, need_after_exports
 from .array_fleet import Fleet, Tools, gather, make_tools
 from .array_imports import economic_laxity, imports_fit, raise_to_mandatory, share_imports
@@ -20,7 +21,7 @@ from .array_refill import refill_exports
 from .array_rooms import Rooms, export_room_now, import_room_now, planned, rooms_ahead
 from .car import car_model
 from .library import Library
-from .projection import ExpectedLoad, Projection, Reserve
+from .projection import Projection, Reserve
 from .reasons import Reason
 from .tolerances import TOLERANCE
 
@@ -31,7 +32,7 @@ class ArrayProjector:
     def __init__(self, reserve: Reserve, backend: str) -> None:
         self._reserve, self._backend = reserve, backend
         self._lib, self._car, self._port = Library(backend), car_model(backend), port_model(backend)
-        self._expected = ExpectedLoad()
+        self._expected = SharedLoad()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ArrayProjector, (self._reserve, self._backend)

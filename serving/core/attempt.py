@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,29 @@ from .settings import ServingSettings
 Array = Any
 
 LONGEST_FAILURE = 300
+
+
+WHOLE_EVERY = 8
+"""Times in shadow of which one may take as long as any: a policy that has become slower gets known again."""
+
+
+class Pace:
+    """How long a policy takes while it is well, so that nobody waits for a sick one that is asked in shadow.
+
+    A guess of this process: whether the policy was in time stands in each cycle's record.
+    """
+
+    def __init__(self) -> None:
+        self._longest_s, self._times = 0.0, 0
+
+    def was_well(self, took_s: float) -> None:
+        """It gave an answer that can be used."""
+        self._longest_s = max(self._longest_s, took_s)
+
+    def patience_s(self, least_s: float, whole_s: float) -> float:
+        """How long to wait in shadow: twice as long as it took while it was well, at least `least_s`."""
+        self._times += 1
+        return whole_s if self._times % WHOLE_EVERY == 0 else min(max(least_s, 2.0 * self._longest_s), whole_s)
 
 
 class RecordedFailure(Exception):
@@ -32,12 +55,14 @@ class Attempt:
         request: with usable readings.
         settings: which shares make a failure.
         until_s: when it has to be done, on the clock of `time.perf_counter`.
+        pace: of the policy.
     """
 
     runner: Runner | None
     request: DispatchRequest
     settings: ServingSettings
     until_s: float
+    pace: Pace = field(default_factory=Pace)
     name: str = "policy"
     proposal: Proposal | None = None
     failure: str = ""
@@ -62,6 +87,7 @@ class Attempt:
         try:
             self.proposal = self._ask(snapshot)
             self._judge(snapshot, self.proposal)
+            self.pace.was_well(time.perf_counter() - began)
         except Exception as error:
             self.timed_out = isinstance(error, PolicyTimeout)
             again = isinstance(error, RecordedFailure)
@@ -72,7 +98,10 @@ class Attempt:
         return np.where(self.proposal.unusual, np.nan, self.proposal.request_kw)[None]
 
     def in_shadow(self, snapshot: Snapshot) -> None:
-        """Ask without using the answer: how it went decides whether the breaker closes."""
+        """Ask without using the answer: how it went decides whether the breaker closes. The answer waits meanwhile."""
+        began = time.perf_counter()
+        least_s = self.settings.breaker.shadow_share * self.settings.deadline.answer_s
+        self.until_s = began + self.pace.patience_s(least_s, max(self.until_s - began, 0.0))
         with suppress(Exception):
             self.act(snapshot)
 

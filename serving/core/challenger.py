@@ -12,6 +12,7 @@ import numpy as np
 from ...envs.snapshot import Snapshot
 from ..messages.answer import DispatchAnswer, ModelId
 from ..messages.request import DispatchRequest
+from .attempt import Pace
 from .breaker import Breaker
 from .cycle import Kit, dispatch
 from .memory import Memory
@@ -91,7 +92,7 @@ def in_shadow(
         answer: that was sent.
     """
     own = replace(memory, breaker=Breaker())  # the champion's failures are not the challenger's
-    theirs = dispatch(request, own, replace(kit, runner=challenger), answer.decided_at_s)
+    theirs = dispatch(request, own, replace(kit, runner=challenger, pace=Pace()), answer.decided_at_s)
     sent, would = (np.nan_to_num(one.decisions.setpoint_kw) for one in (answer, theirs.answer))
     difference = np.abs(would - sent)
     usd = float((_usd_per_h(request, would) - _usd_per_h(request, sent)).sum()) * request.interval_s / 3600

@@ -52,14 +52,14 @@ def make_order(
 
 
 def in_force(orders: Sequence[Order], ids: Array, now_s: float) -> InForce:
-    """What holds now, order by order as they were issued.
+    """What holds now, order by order as they were written down, whatever the clock said then: it may be put back.
 
     `auto` ends what was ordered before; `rules_only`, `hold` and `release` replace each other; `no_export` holds beside
     them. When an order has ended, an earlier one that still runs counts again.
     """
     mode, no_export = np.zeros(len(ids), np.int8), np.zeros(len(ids), bool)
-    for order in sorted(orders, key=lambda one: one.issued_s):
-        if not order.issued_s <= now_s < order.until_s:
+    for order in orders:
+        if now_s >= order.until_s:
             continue
         rows = np.isin(ids, order.ports) if order.ports else np.ones(len(ids), bool)
         control = Control[order.control.upper()]
@@ -72,6 +72,15 @@ def in_force(orders: Sequence[Order], ids: Array, now_s: float) -> InForce:
     kinds = (mode == kind for kind in (Control.RULES_ONLY, Control.HOLD, Control.RELEASE))
     rules_only, hold, release = kinds
     return InForce(bool(mode.any() or no_export.any()), rules_only, no_export, hold, release)
+
+
+def with_loose(written: Sequence[Order], loose: Sequence[Order]) -> tuple[Order, ...]:
+    """The ledger's orders in its order; those that it did not take stand before the first one that was issued later."""
+    made = list(written)
+    for order in loose:
+        later = (at for at, one in enumerate(made) if one.issued_s > order.issued_s)
+        made.insert(next(later, len(made)), order)
+    return tuple(made)
 
 
 def still_needed(orders: Sequence[Order], now_s: float) -> tuple[Order, ...]:

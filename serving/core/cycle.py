@@ -7,7 +7,7 @@ of commands, what operators, drivers and events order, and the projection (all i
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...agents.decide import Decisions, Terms, decide
@@ -16,12 +16,12 @@ from ...envs.safety.projection import Projector, make_projector
 from ..messages.answer import DispatchAnswer, ModelId
 from ..messages.request import DispatchRequest, request_digest
 from ..messages.vocabulary import DecisionReason, ServiceState
-from .attempt import Attempt
+from .attempt import Attempt, Pace
 from .breaker import after_cycle
 from .controls import InForce, in_force, still_needed
 from .decisions import port_decisions, remember, totals_of
 from .gates import Gated, pass_gates
-from .memory import Memory, PortMemory, blank_ports, remembered
+from .memory import Memory, PortMemory, blank_ports, carried_over, remembered, since_last_s
 from .runners import Runner
 from .settings import ServingSettings
 
@@ -41,12 +41,14 @@ class Kit:
         rules: where there is no policy.
         projector: the safety projection.
         runner: the policy; None: rules alone.
+        pace: of the policy.
     """
 
     settings: ServingSettings
     rules: Fallback
     projector: Projector
     runner: Runner | None = None
+    pace: Pace = field(default_factory=Pace, compare=False)
 
 
 def make_kit(settings: ServingSettings, runner: Runner | None = None) -> Kit:
@@ -112,9 +114,10 @@ def dispatch(request: DispatchRequest, memory: Memory, kit: Kit, now_s: float, *
     settings = kit.settings
     memory = _checked(request, memory, settings, now_s)
     orders = in_force(memory.orders, request.ports.id, now_s)
-    gated = pass_gates(request, remembered(memory, request), orders, settings, ledger_up)
+    elapsed_s = since_last_s(memory, request)
+    gated = pass_gates(request, remembered(memory, request), elapsed_s, orders, settings, ledger_up)
     until = began + settings.deadline.answer_s * (1.0 - settings.deadline.finish_share)
-    attempt = Attempt(kit.runner, gated.request, settings, until)
+    attempt = Attempt(kit.runner, gated.request, settings, until, kit.pace)
     use_policy = ledger_up and kit.runner is not None and not memory.breaker.is_open
     made = _decided(kit, gated, orders, attempt, use_policy)
     if kit.runner is not None and ledger_up and memory.breaker.is_open:
@@ -134,7 +137,7 @@ def dispatch(request: DispatchRequest, memory: Memory, kit: Kit, now_s: float, *
         problems=_problems(gated, attempt, memory, kit, ledger_up),
     )
     kept = _kept(memory, gated.memory, attempt, request, kit, now_s)
-    kept = replace(kept, ports=remember(kept.ports, decisions, request.start_s))
+    kept = replace(kept, ports=carried_over(remember(kept.ports, decisions, request.start_s), memory, request))
     return Outcome(answer, kept, _record(attempt, made, gated, memory, began))
 
 
@@ -189,7 +192,7 @@ def _problems(gated: Gated, attempt: Attempt, memory: Memory, kit: Kit, ledger_u
     if attempt.proposal is not None and attempt.proposal.note:
         said.append(attempt.proposal.note)
     if not ledger_up:
-        said.append("the ledger cannot be written: the rules decide, nothing is exported")
+        said.append("there is no ledger, or it cannot be written: the rules decide, nothing is exported")
     return tuple(said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,17 @@ Array = Any
 
 SAME_KW = 1e-6
 
-BY_PROJECTION = (
+RAISED = (
     (Reason.MIN_SOC, DecisionReason.MINIMUM_SOC),
     (Reason.DEPARTURE | Reason.LOOK_AHEAD, DecisionReason.DEPARTURE),
+)
+CUT = (
     (Reason.IMPORT_LIMIT | Reason.EXPORT_LIMIT, DecisionReason.LIMIT),
     (Reason.RESERVE | Reason.REFILL, DecisionReason.RESERVE),
     (Reason.NO_EXPORT, DecisionReason.EXPORT_REFUSED),
     (Reason.BOX | Reason.MINIMUM, DecisionReason.CHARGER),
 )
-"""What the projection did, the most telling first."""
+"""What the projection did, the most telling first; a car that has to charge may still be cut, even to 0."""
 
 
 def port_decisions(
@@ -88,28 +91,44 @@ def _source(made: Decisions, gated: Gated, orders: InForce, by_rules: int) -> Ar
 
 
 def _reason(made: Decisions, gated: Gated, orders: InForce, by_rules: int, unusual: Array) -> Array:
-    asked, bits, applied, requested = made.asked_kw[0], made.reasons[0], made.applied_kw[0], made.requested_kw[0]
-    changed = np.abs(applied - requested) > SAME_KW
+    asked, applied, requested = made.asked_kw[0], made.applied_kw[0], made.requested_kw[0]
     refused = (asked < -SAME_KW) & (requested >= 0) & ~gated.may_export & (made.held[0] != Held.ZERO)
     stopped = gated.no_charge & (asked > SAME_KW) & (applied <= SAME_KW)
     failed = (made.source[0] == Source.RULES) & (by_rules < 0)
     return first_case(
         [
+            # What a driver ordered is not requested of the projection, which knows it by itself.
+            ((gated.rung == Rung.OVERRIDDEN) & _any(made, Reason.IMPORT_LIMIT), DecisionReason.LIMIT),
             (gated.rung >= Rung.RELEASED, gated.reason),
-            *((changed & ((bits & int(flags)) != 0), reason) for flags, reason in BY_PROJECTION),
+            *_by_projection(made),
             (orders.hold, DecisionReason.OPERATOR_HOLD),
             (refused, DecisionReason.EXPORT_REFUSED),
             (stopped, DecisionReason.EVENT),
             (made.held[0] == Held.LAST, DecisionReason.HELD),
             (made.held[0] == Held.ZERO, DecisionReason.ZERO_BETWEEN),
             (gated.rung == Rung.RULES, gated.reason),
-            (np.full(len(bits), by_rules >= 0), by_rules),
+            (np.full(len(asked), by_rules >= 0), by_rules),
             (failed & bool(made.failure), DecisionReason.POLICY_FAILED),
             (failed & unusual, DecisionReason.UNUSUAL),
             (failed, DecisionReason.NOT_FINITE),
         ],
         DecisionReason.AS_ASKED,
     )
+
+
+def _by_projection(made: Decisions) -> Iterator[tuple[Array, DecisionReason]]:
+    """Where the projection changed a request, and why: by which way it went."""
+    applied, requested = made.applied_kw[0], made.requested_kw[0]
+    changed = np.abs(applied - requested) > SAME_KW
+    charges_more = changed & (applied > requested) & (applied > SAME_KW)
+    yield from ((charges_more & _any(made, flags), reason) for flags, reason in RAISED)
+    yield from ((changed & _any(made, flags), reason) for flags, reason in (*CUT, *RAISED))
+
+
+def _any(made: Decisions, flags: Reason) -> Array:
+    """Where the projection did one of these."""
+    done: Array = (made.reasons[0] & int(flags)) != 0
+    return done
 
 
 def _lease(request: DispatchRequest, exporting: Array, cycles: int) -> Array:

@@ -50,20 +50,26 @@ class Gated(NamedTuple):
 
 
 def pass_gates(
-    request: DispatchRequest, memory: PortMemory, orders: InForce, settings: ServingSettings, ledger_up: bool
+    request: DispatchRequest,
+    memory: PortMemory,
+    elapsed_s: float,
+    orders: InForce,
+    settings: ServingSettings,
+    ledger_up: bool,
 ) -> Gated:
     """Judge a request.
 
     Args:
         request: as it was sent.
         memory: of its ports, in its order.
+        elapsed_s: since the last cycle.
         orders: of the operators, now.
         settings: ages, shares and defaults.
         ledger_up: without a ledger nothing is exported: no evidence, no export.
     """
     columns, sound = tamed(request.ports)
     tame = replace(request, ports=columns)
-    readings = judge_readings(tame, memory, settings.gates, settings.defaults)
+    readings = judge_readings(tame, memory, elapsed_s, settings.gates, settings.defaults)
     prices = check_prices(replace(tame, ports=readings.ports), settings.gates, settings.defaults)
     rung, reason = _ladder(request, readings, sound, prices.gap, orders)
     released = rung == Rung.RELEASED
@@ -120,8 +126,8 @@ def _pays(request: DispatchRequest, snapshot: Snapshot, prices: PriceCheck) -> A
     """Where a kWh given now is worth more than the wear: by price, by an event, or by what the site itself draws."""
     site = request.ports.site
     tariff = request.sites.tariff[site]
-    priced = prices.export_known[tariff] | bool(export_rate(snapshot)[0] > 0.0)
-    by_price = np.where(priced, export_value(snapshot)[0], -np.inf)
+    rate, known = export_rate(snapshot)[0], prices.export_known[tariff]
+    by_price = np.where(known, export_value(snapshot)[0], rate if rate > 0.0 else -np.inf)
     own_load = (request.sites.net_load_kw[site] > 0.0) & prices.import_known[tariff]
     saved = np.where(own_load, snapshot.context.import_price_now_usd_per_kwh[0, tariff], -np.inf)
     wear = request.wear_usd_per_kwh / np.where(request.ports.plugged == 1, request.ports.discharge_efficiency, 1.0)

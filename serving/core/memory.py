@@ -17,6 +17,9 @@ Array = Any
 
 MEMORY_SCHEMA = "ebbflow.memory/1"
 
+LEAST_ABSENT = 1000
+"""Ports that are remembered although a message left them out, however few it has."""
+
 
 class PortMemory(NamedTuple):
     """Columns by port, (N,)."""
@@ -69,8 +72,9 @@ def new_memory() -> Memory:
 def remembered(memory: Memory, request: DispatchRequest) -> PortMemory:
     """What is remembered of the request's ports, in their order; nothing of a port whose car is another or gone."""
     ports, old = request.ports, memory.ports
-    if not np.array_equal(old.id, ports.id):
-        old = _reordered(old, ports.id)
+    n = len(ports.id)
+    same_order = np.array_equal(old.id[:n], ports.id)
+    old = PortMemory(*(column[:n] for column in old)) if same_order else _reordered(old, ports.id)
     same = (old.car == ports.car) & (ports.plugged != 0)
     blank = blank_ports(ports.id, ports.car)
     kept = {
@@ -81,6 +85,45 @@ def remembered(memory: Memory, request: DispatchRequest) -> PortMemory:
     today = request.cycle_start.toordinal() == memory.day
     counted = blank._replace(commands_today=old.commands_today if today else blank.commands_today, **kept)
     return _as_said(counted, request)
+
+
+def carried_over(ports: PortMemory, memory: Memory, request: DispatchRequest) -> PortMemory:
+    """The ports of a cycle, and behind them those that its message left out: a budget of commands holds all day.
+
+    What stands at them nobody knows. Yesterday's are forgotten, and so are more of them than a message has ports.
+
+    Args:
+        ports: after the cycle, in the request's order.
+        memory: before it.
+        request: of it.
+    """
+    old = memory.ports
+    if request.cycle_start.toordinal() != memory.day:
+        return ports
+    absent = ~_told(old.id, ports.id) & ((old.commands_today > 0) | ~np.isnan(old.soc))
+    rows = np.flatnonzero(absent)[: max(len(ports.id), LEAST_ABSENT)]
+    if not len(rows):
+        return ports
+    left = PortMemory(*(column[rows] for column in old))._replace(setpoint_kw=np.full(len(rows), np.nan))
+    return PortMemory(*(np.concatenate(both) for both in zip(ports, left, strict=True)))
+
+
+def _told(known: Array, ids: Array) -> Array:
+    """Which of the known ports a message tells of; mostly they are the first ones, in its order."""
+    if np.array_equal(known[: len(ids)], ids):
+        return np.arange(len(known)) < len(ids)
+    told: Array = np.isin(known, ids)
+    return told
+
+
+def since_last_s(memory: Memory, request: DispatchRequest) -> float:
+    """Seconds since the last cycle, at most an interval; 0 where none is remembered.
+
+    Cycles come off the grid too: a loop begins one when a car arrives, a client may post every minute.
+    """
+    if memory.last_start_s is None:
+        return 0.0
+    return min(max(request.start_s - memory.last_start_s, 0.0), float(request.interval_s))
 
 
 def _as_said(memory: PortMemory, request: DispatchRequest) -> PortMemory:

@@ -24,8 +24,8 @@ class PriceCheck(NamedTuple):
 
     prices: Prices  # with a static night window for tariffs of which nothing is known
     gap: Array  # (N,) the car's stay meets a missing price, or the prices are late
-    export_known: Array  # (P,) the present export price is known
-    import_known: Array  # (P,) the present import price is known
+    export_known: Array  # (P,) the present export price is known, and not from prices that are late
+    import_known: Array  # (P,) the same of the import price
     problems: tuple[str, ...]
 
 
@@ -51,8 +51,8 @@ def check_prices(request: DispatchRequest, gates: GateSettings, defaults: Defaul
     nothing = np.isnan(buy).all(axis=1)
     night = np.where(nothing[:, None], _night(request, steps, defaults), buy)
     return PriceCheck(
-        prices._replace(import_usd_per_kwh=night), gap | late, ~np.isnan(sell[:, 0]), ~np.isnan(buy[:, 0]),
-        tuple(problems),
+        prices._replace(import_usd_per_kwh=night), gap | late, ~np.isnan(sell[:, 0]) & ~late,
+        ~np.isnan(buy[:, 0]) & ~late, tuple(problems),
     )  # fmt: skip
 
 

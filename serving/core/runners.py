@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -79,8 +80,33 @@ MOST_NAMED = 4
 """Fields that a note names."""
 
 
+class _Run(threading.Thread):
+    """One run of a graph, which somebody waits for no longer than he likes."""
+
+    def __init__(self, work: Callable[[], Array]) -> None:
+        super().__init__(name="policy", daemon=True)
+        self._work = work
+        self._made: Array = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._made = self._work()
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> Array:
+        """What it made; raises what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._made
+
+
 class BundleRunner:
     """A bundle's graph on one thread, ended by ONNX Runtime's terminate flag.
+
+    The runtime looks at the flag between two operators. Nobody waits for the one that runs: the answer is given by the
+    rules, and the graph is asked again when it has ended.
 
     Args:
         bundle: verified.
@@ -94,6 +120,7 @@ class BundleRunner:
         self._policy, self._encoder = BundlePolicy(bundle), make_encoder("numpy")
         self.model = ModelId(self._policy.name, manifest.run_id, bundle.digest)
         ranges = manifest.training_ranges
+        self._ending: threading.Thread | None = None
         self._ports, self._context = (_bounds(names, ranges, range_margin) for names in (PORT_NAMES, CONTEXT_NAMES))
 
     def ask(self, request: DispatchRequest, snapshot: Snapshot, limit_s: float) -> Proposal:
@@ -108,23 +135,17 @@ class BundleRunner:
 
         if left_s <= 0.0:
             raise PolicyTimeout(f"the observation alone took longer than {limit_s:g} s")
-        options, late = RunOptions(), threading.Event()
-
-        def end() -> None:
-            late.set()
+        if self._ending is not None and self._ending.is_alive():
+            raise PolicyTimeout("it is still being ended")
+        options = RunOptions()
+        run = _Run(lambda: self._policy.action(seen, snapshot, options))
+        run.start()
+        run.join(left_s)
+        if run.is_alive():
             options.terminate = True
-
-        timer = threading.Timer(left_s, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            return self._policy.action(seen, snapshot, options)
-        except Exception as error:
-            if late.is_set():
-                raise PolicyTimeout(f"ended after {limit_s:g} s") from error
-            raise
-        finally:
-            timer.cancel()
+            self._ending = run
+            raise PolicyTimeout(f"ended after {limit_s:g} s")
+        return run.result()
 
     def _unusual(self, seen: Observation) -> tuple[Array, str]:
         """Cars outside the trained ranges, and in what; where the fleet's own numbers are, all."""

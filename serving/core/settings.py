@@ -49,13 +49,13 @@ class DefaultSettings(Section):
 
 
 class EconomySettings(Section):
-    """Commands cost money."""
+    """Commands cost money; the numbers are those of `Economy`."""
 
     enabled: bool = True
-    dead_band_kw: NotNegative = 0.5
-    min_dwell_s: NotNegative = 600.0
-    commands_per_day: Annotated[int, Field(ge=0)] = 48
-    zero_between: bool = True
+    dead_band_kw: NotNegative = Economy.dead_band_kw
+    min_dwell_s: NotNegative = Economy.min_dwell_s
+    commands_per_day: Annotated[int, Field(ge=0)] = Economy.commands_per_day
+    zero_between: bool = Economy.zero_between
 
     def economy(self) -> Economy | None:
         """What `decide` takes; None where it is off."""
@@ -70,6 +70,7 @@ class BreakerSettings(Section):
     failures: Count = 3  # one after the other
     clean_cycles: Count = 5  # in shadow, one after the other
     not_finite_share: Share = 0.2  # of the cars; more is a failure
+    shadow_share: Share = 0.05  # of the deadline, waited for in shadow; or twice what it took while it was well
 
 
 class LeaseSettings(Section):

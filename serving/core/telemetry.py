@@ -37,17 +37,24 @@ class Readings(NamedTuple):
 
 
 def judge_readings(
-    request: DispatchRequest, memory: PortMemory, gates: GateSettings, defaults: DefaultSettings
+    request: DispatchRequest, memory: PortMemory, elapsed_s: float, gates: GateSettings, defaults: DefaultSettings
 ) -> Readings:
     """Judge the readings of every port by themselves.
 
     A SoC that is too old, outside 0 to 1 or frozen is not used: the need takes its place, reckoned from the last good
     reading and the energy measured since. A SoC of some age is brought to now by the power measured since (evcc does
     the same).
+
+    Args:
+        request: with columns that formulas can take.
+        memory: of its ports, in its order.
+        elapsed_s: since the last cycle; for so long the measured power counts.
+        gates: ages.
+        defaults: for what was not said.
     """
     p, here = request.ports, request.ports.plugged == 1
     power = _power(p, gates)
-    memory = _reckoned(memory, p, np.where(here, power.kw, 0.0), request.interval_s)
+    memory = _reckoned(memory, p, np.where(here, power.kw, 0.0), elapsed_s)
     soc = _soc(p, power, memory, request.start_s, gates)
     need, unsaid = _need(p, memory, soc, defaults)
     target = np.where(np.isnan(p.target_soc), defaults.target_soc, p.target_soc)
@@ -57,7 +64,8 @@ def judge_readings(
         target_soc=np.where(soc.good, target, np.nan),
         power_kw=np.where(power.fresh, p.power_kw, np.nan),
     )
-    known = (p.plugged >= 0) & (~here | _recently_seen(p, soc, power, gates))
+    # Of an empty port too: a car may have come since it was told, and draws what it likes.
+    known = (p.plugged >= 0) & _recently_seen(p, soc, power, gates)
     return Readings(
         ports=_departures(ports, request, defaults),
         plugged_known=known,
@@ -149,8 +157,8 @@ def _gained_kwh(p: Ports, power_kw: Array) -> Array:
     return np.where(power_kw > 0.0, taken, np.where(power_kw < 0.0, -given, 0.0))
 
 
-def _reckoned(memory: PortMemory, p: Ports, power_kw: Array, interval_s: int) -> PortMemory:
-    gained = _gained_kwh(p, power_kw) * interval_s / 3600.0
+def _reckoned(memory: PortMemory, p: Ports, power_kw: Array, elapsed_s: float) -> PortMemory:
+    gained = _gained_kwh(p, power_kw) * elapsed_s / 3600.0
     return memory._replace(kwh_since=memory.kwh_since + np.where(np.isfinite(gained), gained, 0.0))
 
 

@@ -41,8 +41,8 @@ SiteTokenOption = Annotated[Path | None, typer.Option(help="File with the bearer
 LedgerOption = Annotated[
     str | None,
     typer.Option(
-        help="Ledger of this process: a path, sqlite:///FILE or postgresql://...", rich_help_panel=WHO,
-        show_default="none",
+        help="Ledger of this process: a path, sqlite:///FILE or postgresql://... A real site without one, and without "
+        "--url, gets rules alone and no exports.", rich_help_panel=WHO, show_default="none",
     ),
 ]  # fmt: skip
 BundleOption = Annotated[

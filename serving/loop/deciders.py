@@ -55,7 +55,7 @@ class Decider(Protocol):
 
 
 class InProcess:
-    """The core itself with a memory of its own and no ledger: for dry runs, simulated days, and as the last resort.
+    """The core itself with a memory of its own and no ledger: for dry runs and simulated days, and as the last resort.
 
     Args:
         kit: what to decide with.

@@ -43,7 +43,7 @@ class Loop:
         schedule: when.
         clock: the time.
         prices: beside those that the site tells; None: none.
-        last_resort: who decides where the decider cannot be reached; None: nobody, and the leases run out.
+        last_resort: who decides where the decider cannot be reached or refuses; None: nobody, and the leases run out.
         dry_run: nothing is handed over.
         watch_s: how often the site is looked at between two cycles; None: never.
         report: told of every cycle.
@@ -168,7 +168,7 @@ class Loop:
                 raise
             except Refused as error:
                 problems.append(f"the service refused the cycle: {error}")
-                return None
+                return self._by_last_resort(request, problems)
             except Unreachable as error:
                 if self.stopping or self.clock.now_s() + wait_s > until_s:
                     problems.append(f"the service cannot be reached: {error}")
@@ -181,7 +181,7 @@ class Loop:
             return self._decided(request, problems)
         except Taken as error:
             problems.append(f"the service refused the cycle: {error}")
-            return None
+            return self._by_last_resort(request, problems)
 
     def _by_last_resort(self, request: DispatchRequest, problems: list[str]) -> DispatchAnswer | None:
         if self.last_resort is None:

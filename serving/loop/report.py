@@ -55,6 +55,10 @@ class Teller:
                 print(f"  {problem}", file=self._errors, flush=True)
         self._told = problems
 
+    def note(self, text: str) -> None:
+        """Tell something that holds for all cycles."""
+        print(text, file=self._errors, flush=True)
+
     def end(self, last_s: float | None) -> None:
         """Tell when what was sent ends by itself; None: nothing was."""
         if last_s is not None and not self._json:

@@ -32,6 +32,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LIVE, SIMULATED = "default", "simulated"
 """Serving presets."""
 
+UNRECORDED = "no ledger: the rules decide and nothing is exported; with --ledger FILE policies decide, and may export"
+
 
 def dispatch_live(options: Options) -> bool:
     """Dispatch a real site until stopped; returns whether the last cycle was answered.
@@ -50,6 +52,8 @@ def dispatch_live(options: Options) -> bool:
             options.fleet or "fleet", port, decider, schedule, clock, prices=prices, dry_run=options.dry_run,
             watch_s=options.watch_s or None, report=teller, last_resort=last_resort(options, LIVE),
         )  # fmt: skip
+        if unrecorded(options):
+            teller.note(UNRECORDED)
         try:
             with stopped_by_signals(loop, clock):
                 loop.run(options.cycles)
@@ -100,7 +104,7 @@ def make_decider(options: Options, clock: Clock, preset: str, reserve: Sequence[
         return OverHttp(options.url, options.token)
     settings = load_serving(options.preset or preset, (*reserve, *options.overrides))
     if options.dry_run or options.ledger is None:
-        return InProcess(_kit(options, settings))
+        return InProcess(_kit(options, settings), ledger_up=not unrecorded(options))
     from ..http.start import make_service
 
     service = make_service(settings, options.ledger, options.bundle)
@@ -110,8 +114,14 @@ def make_decider(options: Options, clock: Clock, preset: str, reserve: Sequence[
     return Recorded(service)
 
 
+def unrecorded(options: Options) -> bool:
+    """Whether a real site is steered by this process and no ledger tells of it: no evidence, no export."""
+    here = options.url is None and options.ledger is None and not options.dry_run
+    return here and options.kind != "simulated"
+
+
 def last_resort(options: Options, preset: str, reserve: Sequence[str] = ()) -> Decider | None:
-    """The rules in this process, without export, for a service that cannot be reached; None where it is this one."""
+    """The rules in this process, without export, for a service that gives no answer; None where it is this one."""
     if options.url is None:
         return None
     settings = load_serving(options.preset or preset, (*reserve, *options.overrides))

@@ -70,16 +70,15 @@ class DecisionReason(Word):
     STALE_SOC = 15
     FROZEN_SOC = 16
     BAD_SOC = 17  # outside 0 to 1
-    STALE_POWER = 18
-    NO_DEPARTURE = 19  # the driver said none
-    PRICE_GAP = 20  # prices missing, late or with a gap within the stay
-    UNUSUAL = 21  # readings outside the ranges that the policy was trained on
-    NOT_FINITE = 22  # the policy's answer for this car is no number
-    POLICY_FAILED = 23  # the policy failed, or was too late, in this cycle
-    NOT_PLUGGED_KNOWN = 24  # released: whether a car is there is unknown, or known too long ago
-    BAD_PARAMETERS = 25  # released: what is said of charger or car cannot be true
-    NO_NEED = 26  # neither SoC nor need is known
-    EVENT = 27  # a binding programme event
+    NO_DEPARTURE = 18  # the driver said none
+    PRICE_GAP = 19  # prices missing, late or with a gap within the stay
+    UNUSUAL = 20  # readings outside the ranges that the policy was trained on
+    NOT_FINITE = 21  # the policy's answer for this car is no number
+    POLICY_FAILED = 22  # the policy failed, or was too late, in this cycle
+    NOT_PLUGGED_KNOWN = 23  # released: whether a car is there is unknown, or known too long ago
+    BAD_PARAMETERS = 24  # released: what is said of charger or car cannot be true
+    NO_NEED = 25  # neither SoC nor need is known
+    EVENT = 26  # a binding programme event
 
 
 class ServiceState(Word):

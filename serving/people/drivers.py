@@ -153,9 +153,7 @@ def _line(plan: Plan, answer: DispatchAnswer, expected: Expected, view: PriceVie
     mode, reason, cause = Mode(d.mode[at]), DecisionReason(d.reason[at]), expected.cause[at]
     has_all = mode == Mode.PAUSE and expected.asked_kwh[at] <= MET_KWH
     price = "as it has what was asked" if has_all else price_words(view, at, mode, int(plan.steps_left[at]))
-    # A car that has to charge and may not is paused by what shared limits leave.
-    short = mode == Mode.PAUSE and reason in (DecisionReason.DEPARTURE, DecisionReason.MINIMUM_SOC)
-    because = BECAUSE[DecisionReason.LIMIT if short else reason] or price
+    because = price if has_all and reason == DecisionReason.DRIVER_CHARGE_NOW else BECAUSE[reason] or price
     doing = f"Your car {_doing(mode, float(d.setpoint_kw[at]))}{because and f' {because}'}"
     return DriverLine(
         port=str(request.ports.id[at]),

@@ -1,10 +1,9 @@
 """What a fleet delivered in each programme event, from the cycles of the ledger: the report that a utility settles by.
 
 The terms are those of the simulator's report (`agents.settlement`). Load without cars and baseline are as each cycle's
-request told them; what the cars drew in an interval is the power that the next cycle's request measured. Where no
-reading came, the set-point stands in, and the report tells for how much.
-
-Symbols: `S` sites, `T` steps of the event, `I` intervals of 15 minutes (of an hour at hourly steps).
+request told them; what the cars drew in it is the power that the next cycle's request measured. Where no reading
+came, the set-point stands in, and the report tells for how much. Cycles may begin at any time: each counts until the
+next one (`metered`), and the intervals are those of the event, 15 minutes from its start (an hour at hourly cycles).
 """
 
 from __future__ import annotations
@@ -12,27 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from math import ceil
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...agents.settlement import Delivery, delivery
-from ..messages.answer import DispatchAnswer
+from ...agents.settlement import Delivery
 from ..messages.request import DispatchRequest
+from .metered import MISSED_S, Cycle, Piece, energies, overlap_s, piece_of
 
 Array = Any
 
 REPORT_S = 900
-
-
-class Cycle(Protocol):
-    """A cycle of the ledger."""
-
-    @property
-    def request(self) -> DispatchRequest: ...
-
-    @property
-    def answer(self) -> DispatchAnswer: ...
 
 
 class EventKey(NamedTuple):
@@ -63,8 +53,8 @@ class EventReport:
         type, start, end: as it was told.
         rate_usd_per_kwh, pays_export: of the programme.
         rows: by site and interval.
-        cycles, cycles_missing: of the event, so far.
-        measured_share: of the cars' energy readings that were there; for the rest set-points stand in.
+        cycles, cycles_missing: of the event, so far; those that are missing by the interval.
+        measured_share: of the time of the cars that were there; for the rest set-points stand in.
         finished: whether its last interval is in the ledger.
     """
 
@@ -101,18 +91,14 @@ class EventReport:
 
 @dataclass
 class _Series:
-    """What cycles told of an event, by step."""
+    """What cycles told of an event, the latest first."""
 
     interval_s: int
     zone: Any
     end_s: int
     rate_usd_per_kwh: float
     pays_export: bool
-    without_kw: dict[int, dict[str, float]] = field(default_factory=dict)
-    baseline_kw: dict[int, dict[str, float]] = field(default_factory=dict)
-    cars_kw: dict[int, dict[str, float]] = field(default_factory=dict)
-    readings: int = 0
-    measured: int = 0
+    pieces: list[Piece] = field(default_factory=list)
 
 
 def event_reports(cycles: Iterable[Cycle], now_s: float | None = None) -> list[EventReport]:
@@ -124,81 +110,50 @@ def event_reports(cycles: Iterable[Cycle], now_s: float | None = None) -> list[E
     """
     found: dict[EventKey, _Series] = {}
     after: DispatchRequest | None = None
+    until_s = np.inf
     for cycle in cycles:
         now_s = cycle.request.start_s + cycle.request.interval_s if now_s is None else now_s
-        _take(found, cycle, after)
-        after = cycle.request
+        _take(found, cycle, after, until_s)
+        after, until_s = cycle.request, min(until_s, cycle.request.start_s)
     return [_report(key, found[key], now_s or 0.0) for key in sorted(found, key=lambda key: (key.start_s, key.type))]
 
 
-def _take(found: dict[EventKey, _Series], cycle: Cycle, after: DispatchRequest | None) -> None:
+def _take(found: dict[EventKey, _Series], cycle: Cycle, after: DispatchRequest | None, until_s: float) -> None:
     """Add a cycle to the events that run in it."""
     request, e = cycle.request, cycle.request.events
     for at, kind in enumerate(e.type.tolist()):
         start, end = (round(request.start_s + float(column[at])) for column in (e.start_in_s, e.end_in_s))
-        if end <= request.start_s or start >= request.start_s + request.interval_s:
+        if end <= request.start_s or start >= min(request.start_s + request.interval_s, until_s):
             continue
         key = EventKey(kind, start)
         if key not in found:  # what was told last counts
             zone, rate, pays = request.cycle_start.tzinfo, float(e.rate_usd_per_kwh[at]), bool(e.pays_export[at] == 1)
             found[key] = _Series(request.interval_s, zone, end, rate, pays)
-        if request.interval_s == found[key].interval_s:  # else it counts as missing
-            _add(found[key], cycle, after)
+        found[key].pieces.append(piece_of(cycle, after, until_s))
 
 
-def _add(series: _Series, cycle: Cycle, after: DispatchRequest | None) -> None:
-    request = cycle.request
-    step, sites = round(request.start_s), request.sites.id.tolist()
-    power, measured = drawn_kw(cycle, after)
-    here = request.ports.plugged == 1
-    series.readings += int(here.sum())
-    series.measured += int((here & measured).sum())
-    cars = np.bincount(request.ports.site, power, len(sites))
-    for store, values in (
-        (series.without_kw, request.sites.net_load_kw), (series.baseline_kw, request.sites.baseline_kw[:, 0]),
-        (series.cars_kw, cars),
-    ):  # fmt: skip
-        store[step] = dict(zip(sites, values.tolist(), strict=True))
-
-
-def drawn_kw(cycle: Cycle, after: DispatchRequest | None) -> tuple[Array, Array]:
-    """What each port's car drew in a cycle, kW (N,), and whether that was measured."""
-    request, setpoint_kw = cycle.request, np.nan_to_num(cycle.answer.decisions.setpoint_kw)
-    power = np.full(request.n_ports, np.nan)
-    if after is not None and round(after.start_s - request.start_s) == request.interval_s:
-        if np.array_equal(after.ports.id, request.ports.id):
-            power = after.ports.power_kw
-        else:
-            told = dict(zip(after.ports.id.tolist(), after.ports.power_kw.tolist(), strict=True))
-            power = np.array([told.get(name, np.nan) for name in request.ports.id.tolist()])
-    measured = ~np.isnan(power)
-    return np.where(request.ports.plugged == 1, np.where(measured, power, setpoint_kw), 0.0), measured
-
-
-def _report(key: EventKey, series: _Series, until_s: float) -> EventReport:
-    interval, seen = series.interval_s, sorted(series.cars_kw)
-    early = max(seen[0] - key.start_s, 0)
-    first = seen[0] + early // -interval * interval  # on the grid of the cycles, with those that are missing
-    steps = list(range(first, min(series.end_s, int(until_s)), interval)) or seen
-    sites = list(dict.fromkeys(site for step in seen for site in series.cars_kw[step]))
-    without, cars, baseline = (
-        np.array([[store.get(step, {}).get(site, np.nan) for step in steps] for site in sites])
-        for store in (series.without_kw, series.cars_kw, series.baseline_kw)
+def _report(key: EventKey, series: _Series, now_s: float) -> EventReport:
+    pieces = series.pieces[::-1]
+    until_s = min(max(now_s, *(piece.end_s for piece in pieces)), series.end_s)
+    starts_s = np.arange(key.start_s, until_s, max(REPORT_S, series.interval_s))
+    sites, made = energies(pieces, np.append(starts_s, until_s), series.pays_export)
+    told_s = overlap_s(pieces, np.array([key.start_s, until_s]))[:, 0]
+    cars_s, measured_s = (
+        float(np.dot(told_s, [getattr(piece, name) for piece in pieces])) for name in ("cars", "measured")
     )
-    width = max(1, REPORT_S // interval)
-    made = delivery(without, cars, baseline, interval / 3600, width, series.pays_export)
-    starts = [datetime.fromtimestamp(step, UTC).astimezone(series.zone) for step in steps[::width]]
+    missing = max(ceil((until_s - key.start_s - told_s.sum() - MISSED_S) / series.interval_s), 0)
+    local = [datetime.fromtimestamp(second, UTC).astimezone(series.zone) for second in starts_s.tolist()]
     return EventReport(
         type=key.type,
-        start=datetime.fromtimestamp(key.start_s, UTC).astimezone(series.zone),
+        start=local[0],
         end=datetime.fromtimestamp(series.end_s, UTC).astimezone(series.zone),
         rate_usd_per_kwh=series.rate_usd_per_kwh,
         pays_export=series.pays_export,
-        rows=_rows(sites, starts, made),
-        cycles=len(steps),
-        cycles_missing=len(set(steps) - set(seen)),
-        measured_share=series.measured / series.readings if series.readings else 1.0,
-        finished=until_s >= series.end_s,
+        rows=_rows(sites, local, made),
+        cycles=len(pieces) + missing,
+        cycles_missing=missing,
+        measured_share=measured_s / cars_s if cars_s else 1.0,
+        finished=now_s >= series.end_s,
     )
 
 

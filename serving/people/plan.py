@@ -20,7 +20,7 @@ from ...envs.snapshot import PortColumns
 from ..core.controls import in_force
 from ..core.cycle import Kit, dispatch
 from ..core.gates import Gated, Rung, pass_gates
-from ..core.memory import Memory, remembered
+from ..core.memory import Memory, remembered, since_last_s
 from ..core.parameters import own_draw_kw
 from ..core.telemetry import usual_departure_s
 from ..messages.request import DispatchRequest
@@ -170,7 +170,8 @@ class _Fleet:
 def gate(request: DispatchRequest, memory: Memory, kit: Kit) -> Gated:
     """What the gates of a cycle make of a request."""
     orders = in_force(memory.orders, request.ports.id, request.start_s)
-    return pass_gates(request, remembered(memory, request), orders, kit.settings, ledger_up=True)
+    known, elapsed_s = remembered(memory, request), since_last_s(memory, request)
+    return pass_gates(request, known, elapsed_s, orders, kit.settings, ledger_up=True)
 
 
 def physical(gated: Gated, plugged: Array) -> PortColumns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 
-from ..core.controls import Order, still_needed
+from ..core.controls import Order, still_needed, with_loose
 from ..core.memory import Memory, memory_from, new_memory
 from ..ledger.documents import unpacked
 from ..ledger.store import FleetHead, Ledger
@@ -45,7 +45,7 @@ class Fleet:
             self._take(memory_from(unpacked(row["memory_after"])))
         self.head = head
         self.loose = still_needed(self.loose, now_s)
-        self.memory = replace(self.memory, orders=(*head.orders, *self.loose))
+        self.memory = replace(self.memory, orders=with_loose(head.orders, self.loose))
 
     def _take(self, written: Memory) -> None:
         """The ledger's memory, unless this process went further without it."""

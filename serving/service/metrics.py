@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from ..core.clipping import clipped_by
 from ..core.cycle import Kit, Outcome
 from ..messages.request import DispatchRequest
 from ..messages.vocabulary import DecisionReason, DecisionSource, Mode
@@ -70,7 +71,7 @@ class Metrics:
         self.policy_failures = Counter("policy_failures", "Cycles in which the policy's answer was not used", **own)
         self.breaker = Gauge("breaker_open", "1: the policy's breaker is open", ["fleet"], **own)
         self.fallback = Counter("fallback_vehicles", "Set-points other than asked, by reason", ["reason"], **own)
-        self.clipped = Counter("clipped_kw", "kW between what was asked and what was safe", **own)
+        self.clipped = Counter("clipped_kw", "kW between what was asked and what was safe", ["constraint"], **own)
         self.ages = Ages()
         registry.register(self.ages)
         self.oldest = Gauge("telemetry_oldest_seconds", "Oldest reading of the last cycle", ["fleet", "signal"], **own)
@@ -148,7 +149,9 @@ class Metrics:
         self.policy_failures.inc(bool(record.failure))
         self.breaker.labels(answer.fleet).set(outcome.memory.breaker.is_open)
         self.commands.inc(answer.totals.commands_due)
-        self.clipped.inc(answer.totals.clipped_kw)
+        clipped = clipped_by(record.requested_kw, answer.decisions.setpoint_kw, record.reasons)
+        for constraint, kw in clipped.items():
+            self.clipped.labels(constraint).inc(kw)
         self.show_last(answer.fleet, answer.cycle_start_s)
         self.setpoint.labels(answer.fleet, "import").set(answer.totals.import_kw)
         self.setpoint.labels(answer.fleet, "export").set(answer.totals.export_kw)

@@ -12,6 +12,7 @@ from ebbflow.envs.snapshot import Snapshot
 from ebbflow.serving.core.parameters import own_draw_kw
 from ebbflow.serving.core.settings import ServingSettings
 from ebbflow.serving.messages import DispatchAnswer, DispatchRequest, parse_request
+from ebbflow.serving.messages.request import Ports
 from ebbflow.serving.messages.vocabulary import DecisionReason, Mode
 
 Array = Any
@@ -35,6 +36,7 @@ def fuzzed_document(rng: np.random.Generator, ports: int, step: int = 0, interva
         return odd(rng, column, share)
 
     reserve = rng.uniform(0.1, 0.4, n)
+    soc = np.where(rng.random(n) < 0.1, reserve + rng.uniform(-0.01, 0.05, n), rng.beta(2.0, 1.0, n))
     ports_table = {
         "id": [f"p{at}" for at in range(n)],
         "site": [f"s{at % s}" for at in range(n)],
@@ -42,7 +44,7 @@ def fuzzed_document(rng: np.random.Generator, ports: int, step: int = 0, interva
         "export_consent": rng.choice(np.array([True, False, None], object), n, p=[0.8, 0.1, 0.1]).tolist(),
         "override": rng.choice(["none", "charge_now", "opt_out"], n, p=[0.94, 0.03, 0.03]).tolist(),
         "override_for_s": wild(rng.uniform(-1000, 9000, n)),
-        "soc": np.where(rng.random(n) < 0.1, np.nan, wild(rng.beta(2.0, 1.0, n))),
+        "soc": np.where(rng.random(n) < 0.1, np.nan, wild(soc)),
         "soc_age_s": wild(rng.choice([0.0, 30.0, 3000.0, 9000.0, -400.0], n, p=[0.7, 0.1, 0.1, 0.05, 0.05])),
         "need_kwh": wild(rng.uniform(-5, 50, n)),
         "power_kw": wild(rng.uniform(-11, 11, n)),
@@ -167,22 +169,35 @@ def assert_answer_safe(
     assert (power <= np.where(steered, p.max_charge_kw, 0.0) + 1e-9).all(), "charger's maximum"
     assert (-power <= np.where(steered, p.max_discharge_kw, 0.0) + 1e-9).all(), "greatest export"
     assert ((power <= 0) | (power >= p.min_charge_kw - 1e-9)).all(), "minimum current"
-    _assert_exports(request, power < 0, settings, ledger_up)
+    _assert_exports(request, power, settings, ledger_up)
     _assert_limits(request, power, np.where(released, own_draw_kw(p), 0.0))
     told = d.reason != DecisionReason.AS_ASKED
     assert (told | (d.source == 0)).all(), "no reason for what is not the policy's wish"
 
 
-def _assert_exports(request: DispatchRequest, exports: Array, settings: ServingSettings, ledger_up: bool) -> None:
-    p, gates = request.ports, settings.gates
+def _assert_exports(request: DispatchRequest, power: Array, settings: ServingSettings, ledger_up: bool) -> None:
+    gates, exports = settings.gates, power < 0
+    p, given_kw = Ports(*(column[exports] for column in request.ports)), -power[exports]
     assert ledger_up or not exports.any(), "export without evidence"
-    assert (p.export_consent[exports] == 1).all(), "export without consent"
-    assert (p.soc[exports] > np.fmax(p.reserve_soc, p.min_soc)[exports] - 0.25).all()
-    assert ((p.soc[exports] >= 0) & (p.soc[exports] <= 1)).all(), "export without a SoC"
-    for age, most in ((p.soc_age_s, gates.export_max_age_s), (p.power_age_s, gates.export_max_age_s)):
-        assert ((age[exports] <= most) & (age[exports] >= -gates.future_s)).all(), "export without a fresh reading"
-    assert np.isfinite(p.power_kw[exports]).all(), "export without a power reading"
-    assert ((p.override[exports] == 0) | ~(p.override_for_s[exports] > 0)).all(), "export against the driver"
+    assert (p.export_consent == 1).all(), "export without consent"
+    assert ((p.soc >= 0) & (p.soc <= 1)).all(), "export without a SoC"
+    for age in (p.soc_age_s, p.power_age_s):
+        assert ((age <= gates.export_max_age_s) & (age >= -gates.future_s)).all(), "export without a fresh reading"
+    assert np.isfinite(p.power_kw).all(), "export without a power reading"
+    assert ((p.override == 0) | ~(p.override_for_s > 0)).all(), "export against the driver"
+    given_kwh = (given_kw + p.fixed_loss_kw) / p.discharge_efficiency * request.interval_s / 3600
+    left = _soc_now(p) - given_kwh / p.capacity_kwh
+    assert (left >= np.fmax(p.reserve_soc, p.min_soc) - 1e-6).all(), "export below the reserve"
+
+
+def _soc_now(p: Ports) -> Array:
+    """SoC with what the measured power has changed since it was read, where the power was not read long before it."""
+    taken = np.maximum(p.charge_efficiency * p.power_kw - p.fixed_loss_kw, 0.0)
+    given = (p.fixed_loss_kw - p.power_kw) / p.discharge_efficiency
+    into_kw = np.where(p.power_kw > 0, taken, np.where(p.power_kw < 0, -given, 0.0))
+    counts = np.maximum(p.power_age_s, 0.0) <= np.maximum(p.soc_age_s, 0.0) + 1.0
+    since_h = np.where(counts, np.maximum(p.soc_age_s, 0.0), 0.0) / 3600
+    return np.clip(p.soc + into_kw * since_h / p.capacity_kwh, 0.0, 1.0)
 
 
 def _assert_limits(request: DispatchRequest, power: Array, own_kw: Array) -> None:

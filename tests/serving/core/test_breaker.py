@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from ebbflow.serving.core.attempt import WHOLE_EVERY
 from ebbflow.serving.core.breaker import Breaker, after_cycle
 from ebbflow.serving.core.memory import memory_document, memory_from
+from ebbflow.serving.core.runners import PolicyTimeout, Proposal
 from ebbflow.serving.core.settings import BreakerSettings
 from ebbflow.serving.messages import canonical_json, read_json
+from ebbflow.serving.messages.answer import ModelId
 from ebbflow.serving.messages.vocabulary import Mode, ServiceState
 
 from .small_fleet import Says, Service
@@ -57,6 +62,46 @@ def test_a_fault_is_answered_in_the_same_cycle_and_the_breaker_opens_and_recover
     assert [made.answer.state.word for made in shadow] == ["degraded", "degraded"]
     assert all(made.record.policy_kw is not None and made.record.shadow for made in shadow)
     assert service.cycle(7).answer.state == ServiceState.AUTO
+
+
+class Timed:
+    """A policy that takes its time, and writes down how long it might."""
+
+    model = ModelId("timed")
+
+    def __init__(self) -> None:
+        self.needs_s, self.limits = 0.0, list[float]()
+
+    def ask(self, asked: Any, snapshot: Any, limit_s: float) -> Proposal:
+        self.limits.append(limit_s)
+        time.sleep(min(self.needs_s, 0.06))
+        if self.needs_s > limit_s:
+            raise PolicyTimeout("late")
+        return Proposal(np.full(snapshot.n_ports, 4.0), np.zeros(snapshot.n_ports, bool))
+
+
+def test_a_policy_that_is_late_is_not_waited_for_in_shadow() -> None:
+    timed = Timed()
+    service = Service(runner=timed)
+    service.cycle(0)
+    timed.needs_s = 60.0
+    made = [service.cycle(step) for step in range(1, 4 + 2 * WHOLE_EVERY)]
+    assert service.memory.breaker.is_open
+    assert made[-1].record.shadow
+    shadow = np.array(timed.limits[4:])
+    assert min(timed.limits[:4]) > 2.0
+    assert (shadow > 2.0).sum() == 2, "one in so many, as it may have become slower for good"
+    assert np.sort(shadow)[:-2].max() <= 0.05 * 5.0 + 1e-6
+
+
+def test_a_policy_that_takes_long_by_nature_comes_back_all_the_same() -> None:
+    timed = Timed()
+    timed.needs_s = 0.05
+    service = Service(None, "breaker.shadow_share=0.001", "breaker.clean_cycles=2", runner=timed)
+    service.memory = replace(service.memory, breaker=Breaker(is_open=True))
+    for step in range(WHOLE_EVERY + 2):
+        service.cycle(step)
+    assert not service.memory.breaker.is_open
 
 
 class Machine(RuleBasedStateMachine):

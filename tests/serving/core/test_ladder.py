@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ebbflow.serving.core.controls import with_loose
 from ebbflow.serving.messages.vocabulary import DecisionReason, DecisionSource
 
 from .small_fleet import Says, Service
@@ -29,6 +30,9 @@ RUNGS: list[tuple[dict[str, Any], str, str]] = [
     ({"ports__plugged": None}, "nobody", "not_plugged_known"),
     ({"ports__plugged": False}, "nobody", "empty"),
     ({"ports__plugged_age_s": OLD}, "nobody", "not_plugged_known"),
+    ({"ports__plugged": False, "ports__plugged_age_s": OLD}, "nobody", "not_plugged_known"),
+    ({"ports__plugged": False, "ports__power_age_s": OLD, "ports__soc": None}, "nobody", "not_plugged_known"),
+    ({"ports__plugged": False, "ports__power_kw": None, "ports__soc": None}, "nobody", "empty"),
     ({"ports__soc_age_s": OLD, "ports__power_age_s": 5000.0}, "rules", "stale_soc"),
     ({"ports__soc_age_s": OLD, "ports__power_age_s": OLD}, "nobody", "not_plugged_known"),
     ({"ports__capacity_kwh": 0.0}, "nobody", "bad_parameters"),
@@ -74,6 +78,7 @@ EXPORTS: list[tuple[dict[str, Any], bool]] = [
     ({"ports__departs_in_s": 3600.0}, False),  # what is left is needed for the target
     ({"ports__override": ["charge_now", "none", "none"]}, False),
     ({"prices__export_usd_per_kwh": [[None] * 96]}, False),
+    ({"prices__export_usd_per_kwh": [[5.0] * 96], "prices__published_age_s": 300000.0}, False),  # late
     ({"prices__export_usd_per_kwh": [[0.01] * 96]}, False),  # less than the wear
     ({"prices__export_usd_per_kwh": [[-0.5] * 96]}, False),
     ({"prices__export_usd_per_kwh": [[5.0] * 96]}, True),
@@ -101,6 +106,14 @@ def test_an_event_that_pays_is_enough_and_ends_the_lease() -> None:
     assert (d.setpoint_kw < 0).all()
     assert (d.valid_until_s == made.answer.cycle_start_s + 1200).all()
     assert (d.on_expiry == 1).all()
+
+
+@pytest.mark.parametrize(("rate", "exports"), [(2.0, True), (0.01, False)])
+def test_an_event_pays_by_itself_where_prices_are_late(rate: float, exports: bool) -> None:
+    event = {"type": ["elrp"], "start_in_s": [0], "end_in_s": [3600], "rate_usd_per_kwh": [rate], "pays_export": [True]}
+    late = {"prices__published_age_s": 300000.0, "prices__export_usd_per_kwh": [[5.0] * 96]}
+    made = Service(EXPORT).cycle(events=event, **late)
+    assert (made.answer.decisions.setpoint_kw < 0).all() == exports
 
 
 def test_without_a_ledger_rules_decide_and_nothing_is_exported() -> None:
@@ -145,6 +158,17 @@ def test_holding_an_export_needs_the_drivers_consent() -> None:
     assert made.answer.decisions.setpoint_kw.tolist() == [0, -4, -4]
 
 
+def test_a_car_that_comes_under_a_hold_is_paused_until_it_has_to_charge() -> None:
+    service = Service(CHARGE)
+    service.order("hold", step=0, until=9)
+    made = service.cycle(0)
+    assert made.answer.decisions.setpoint_kw.tolist() == [0, 0, 0]
+    assert (reason_of(made), made.answer.totals.by_source) == ("operator_hold", {"operator": 3})
+    made = service.cycle(1, ports__departs_in_s=3600.0)
+    assert made.answer.decisions.setpoint_kw.tolist() == [11, 0, 0]
+    assert reason_of(made) == "departure"
+
+
 def test_safety_ranks_above_all() -> None:
     service = Service(CHARGE)
     service.cycle(0, ports__override=["charge_now", "charge_now", "charge_now"])
@@ -152,6 +176,29 @@ def test_safety_ranks_above_all() -> None:
     made = service.cycle(1, sites__import_limit_kw=[[12.0]])
     assert made.answer.totals.import_kw <= 12.0
     assert (made.answer.decisions.setpoint_kw > 0).sum() == 1
+
+
+NOTHING_LEFT = {"sites__import_limit_kw": [[0.0]]}
+LEAVES_SOON = {"ports__departs_in_s": [3600.0] * 3}
+CUTS: list[tuple[float, dict[str, Any], float, str]] = [
+    (11.0, LEAVES_SOON, 11.0, "as_asked"),
+    (0.0, LEAVES_SOON, 11.0, "departure"),
+    (-4.0, LEAVES_SOON, 11.0, "departure"),
+    (11.0, LEAVES_SOON | NOTHING_LEFT, 0.0, "limit"),
+    (-4.0, LEAVES_SOON | NOTHING_LEFT, 0.0, "limit"),
+    (11.0, {"ports__soc": 0.05, "ports__min_soc": [0.2] * 3, **NOTHING_LEFT}, 0.0, "limit"),
+    (4.0, {"ports__override": "charge_now", **NOTHING_LEFT}, 0.0, "limit"),
+    (4.0, {"ports__override": "charge_now", "sites__import_limit_kw": [[6.0]]}, 6.0, "limit"),
+    (4.0, {"ports__override": "opt_out", **NOTHING_LEFT}, 0.0, "limit"),
+]
+
+
+@pytest.mark.parametrize(("asked_kw", "changes", "power_kw", "why"), CUTS, ids=lambda x: str(x)[:60])
+def test_the_reason_tells_which_way_a_set_point_went(
+    asked_kw: float, changes: dict[str, Any], power_kw: float, why: str
+) -> None:
+    made = Service(Says(asked_kw)).cycle(**changes)
+    assert (made.answer.decisions.setpoint_kw[0], reason_of(made)) == (power_kw, why)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +224,29 @@ def test_auto_ends_an_earlier_order_for_the_ports_it_names() -> None:
     assert np.isnan(made.answer.decisions.setpoint_kw).tolist() == [False, True, True]
 
 
-def test_released_cars_are_reckoned_with_their_full_draw() -> None:
-    made = Service(CHARGE).cycle(ports__plugged=None, sites__import_limit_kw=[[18.0]])
+def test_a_clock_that_is_put_back_voids_no_order_and_changes_no_rank() -> None:
+    service = Service(EXPORT)
+    service.order("hold", step=6, until=12)
+    service.order("auto", step=4, until=12)  # after the hold, by a clock that had been put back
+    service.order("no_export", step=5, until=12)
+    made = service.cycle(0)
+    assert made.answer.decisions.setpoint_kw.tolist() == [0, 0, 0]
+    assert reason_of(made) == "export_refused"
+    assert service.cycle(12).answer.decisions.setpoint_kw.tolist() == [-4, -4, -4]
+
+
+def test_orders_that_no_ledger_took_stand_where_they_were_issued() -> None:
+    service = Service()
+    for step, control in enumerate(("hold", "auto", "release")):
+        service.order(control, step, until=12)
+    hold, auto, release = service.memory.orders
+    assert with_loose((hold, release), (auto,)) == (hold, auto, release)
+    assert with_loose((hold, auto), (release,)) == (hold, auto, release)
+
+
+@pytest.mark.parametrize("unknown", [{"ports__plugged": None}, {"ports__plugged": False, "ports__plugged_age_s": OLD}])
+def test_released_cars_are_reckoned_with_their_full_draw(unknown: dict[str, Any]) -> None:
+    made = Service(CHARGE).cycle(**unknown, sites__import_limit_kw=[[18.0]])
     # 11 kW may be drawn by a, which leaves 7: one car at 4, the other below what is left.
     assert made.answer.totals.import_kw <= 7.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -160,6 +161,27 @@ def test_a_slow_graph_is_ended_by_its_terminate_flag(tmp_path: Path) -> None:
     with pytest.raises(PolicyTimeout, match=r"ended after 0\.3 s"):
         runner.ask(asked, snapshot, 0.3)
     assert time.perf_counter() - began < 2.0
+
+
+def test_an_operator_that_does_not_end_holds_up_no_answer(tmp_path: Path) -> None:
+    runner, asked, go_on = bundle_runner(tmp_path / "b", model()), request(), threading.Event()
+    honest, snapshot = runner._policy, snapshot_of(asked)
+
+    class Stuck:
+        def action(self, *given: Any) -> Any:
+            go_on.wait(20.0)
+            return honest.action(*given)
+
+    runner._policy = Stuck()  # type: ignore[assignment]
+    for why in (r"ended after 0\.2 s", "still being ended", "still being ended"):
+        began = time.perf_counter()
+        with pytest.raises(PolicyTimeout, match=why):
+            runner.ask(asked, snapshot, 0.2)
+        assert time.perf_counter() - began < 2.0
+    go_on.set()
+    assert runner._ending is not None
+    runner._ending.join(10.0)
+    np.testing.assert_array_equal(runner.ask(asked, snapshot, 10.0).request_kw, honest.act(snapshot)[0])
 
 
 def test_readings_outside_the_trained_ranges_leave_their_car_to_the_rules(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ebbflow.serving.core.memory import memory_document, memory_from, new_memory
 from ebbflow.serving.messages import canonical_json, read_json
 from ebbflow.serving.messages.vocabulary import DecisionReason
 
-from .small_fleet import Says, Service
+from .small_fleet import Says, Service, document
 
 Seen = list[Any]
 
@@ -47,6 +47,16 @@ def test_a_soc_that_stands_still_while_energy_flows_is_frozen_and_the_need_takes
     assert np.isnan(seen[2][0])
     assert seen[2][1] == pytest.approx((0.8 - 0.5) * 60 - 2 * 2.45)
     assert reason(service.cycle(4, ports__power_kw=11.0, ports__soc=0.6)) == "as_asked"
+
+
+def test_energy_is_counted_by_the_time_that_passed_however_often_cycles_come() -> None:
+    service, minutes = Service(Says(4.0)), 12
+    reasons = [reason(service.cycle(at / 30, ports__power_kw=11.0)) for at in range(2 * minutes + 1)]
+    assert set(reasons) == {"as_asked"}
+    assert service.memory.ports.kwh_since[0] == pytest.approx(minutes / 60 * (0.9 * 11 - 0.1))
+    # After a gap the last measured power counts for an interval, not for a time of which nobody knows.
+    service.cycle(8, ports__power_kw=11.0)
+    assert service.memory.ports.kwh_since[0] == pytest.approx((minutes + 15) / 60 * (0.9 * 11 - 0.1))
 
 
 def test_a_car_that_stands_still_is_not_frozen() -> None:
@@ -105,6 +115,28 @@ def test_commands_are_counted_by_local_day_and_due_on_change_only() -> None:
     assert service.memory.ports.commands_today.tolist() == [3, 3, 3]
     service.cycle(48)  # midnight
     assert service.memory.ports.commands_today.tolist() == [0, 0, 0]
+
+
+def without_a() -> dict[str, Any]:
+    """A message that tells nothing of the first car's port."""
+    ports = document()["ports"]
+    return {"ports": {name: column[1:] for name, column in ports.items()}}
+
+
+def test_a_message_without_a_port_does_not_renew_its_budget_of_commands() -> None:
+    service = Service(Says(4.0))
+    service.cycle(0, ports__soc=0.6)
+    service.cycle(1, **without_a())
+    service.cycle(2, **without_a())
+    assert service.memory.ports.id.tolist() == ["b", "c", "a"]
+    service.memory = memory_from(read_json(canonical_json(memory_document(service.memory))))
+    back = service.cycle(3, ports__soc=0.4, ports__soc_age_s=2900.0)
+    assert back.answer.decisions.command_due.tolist() == [True, False, False], "what stood there has lapsed"
+    assert service.memory.ports.commands_today.tolist() == [2, 1, 1]
+    assert service.memory.ports.soc[0] == 0.6, "the older reading came late"
+    service.cycle(4, **without_a())
+    service.cycle(48, **without_a())  # midnight
+    assert service.memory.ports.id.tolist() == ["b", "c"]
 
 
 @pytest.mark.parametrize(("off_s", "why"), [(5000.0, "off the service's clock"), (-500.0, "off the service's clock")])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ import pytest
 
 from ebbflow.configs.cli import main
 from ebbflow.configs.messages import ConfigError
+from ebbflow.serving.loop.clock import SimulatedClock
 from ebbflow.serving.loop.options import Options
-from ebbflow.serving.loop.start import price_source
+from ebbflow.serving.loop.start import LIVE, make_decider, price_source
 
+from ..core.small_fleet import request  # noqa: TID252
 from ..ports.web_server import Says, WebServer  # noqa: TID252
 
 DAY = ("--port", "simulated:depot-workplace", "--day", "3")
@@ -77,6 +80,7 @@ def test_a_dry_run_tells_each_car_and_writes_nothing(tmp_path: Path, capsys: Any
     told = capsys.readouterr()
     assert "    a                        charge" in told.out
     assert "there is no policy: the rules decide" in told.err
+    assert "no ledger" not in told.err
     assert {file.name for file in tmp_path.iterdir()} == {"state.json"}
     assert main(["dispatch", *arguments]) == 0
     assert (tmp_path / "setpoints.json").exists()
@@ -93,7 +97,9 @@ def test_a_gateway_over_http_with_its_token(tmp_path: Path, capsys: Any) -> None
     gateway.close()
     assert [(one.method, one.path) for one in gateway.asked] == [("GET", "/state"), ("POST", "/setpoints")]
     assert {one.headers["authorization"] for one in gateway.asked} == {"Bearer t0ken"}
-    assert 'should be {"refused"' in capsys.readouterr().err, "it answered with its state"
+    told = capsys.readouterr().err
+    assert told.startswith("no ledger: the rules decide and nothing is exported; with --ledger FILE")
+    assert 'should be {"refused"' in told, "it answered with its state"
 
 
 def test_a_cycle_without_an_answer_is_told_by_the_exit_code(tmp_path: Path, capsys: Any) -> None:
@@ -101,6 +107,19 @@ def test_a_cycle_without_an_answer_is_told_by_the_exit_code(tmp_path: Path, caps
     told = capsys.readouterr()
     assert "no set-points" in told.out
     assert f"the site: {tmp_path}/state.json: No such file" in told.err
+
+
+@pytest.mark.parametrize(
+    ("given", "exports"), [({}, False), ({"dry_run": True}, True), ({"ledger": "ledger.db"}, True)], ids=str
+)
+def test_a_real_site_without_a_ledger_exports_nothing(given: Any, exports: bool, tmp_path: Path) -> None:
+    if "ledger" in given:
+        given = {"ledger": str(tmp_path / given["ledger"])}
+    asked = request(prices__export_usd_per_kwh=[[5.0, *[0.1] * 95]])
+    decider = make_decider(Options(port="files:.", **given), SimulatedClock(asked.start_s), LIVE)
+    with closing(decider):
+        power = decider.decide(asked, asked.start_s).decisions.setpoint_kw
+    assert (power < 0).all() if exports else (power >= 0).all()
 
 
 @pytest.mark.parametrize(

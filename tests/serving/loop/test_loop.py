@@ -113,14 +113,28 @@ def test_a_service_that_stays_away_is_replaced_by_the_rules_without_export() -> 
     assert rig.run().answer.state is ServiceState.AUTO  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("last", [None, InProcess(Service().kit, ledger_up=False)])
-def test_a_refusal_is_final(last: Any) -> None:
-    rig = Rig(Flaky(failures=1, error=Refused("409 another request")), last_resort=last)
+def test_a_refusal_is_final() -> None:
+    rig = Rig(Flaky(failures=1, error=Refused("400 no request")))
     made = rig.run()
     assert made.answer is None
     assert (rig.decider.asked, rig.site.sent) == (1, [])
-    assert "refused the cycle: 409 another request" in made.problems[0]
+    assert "refused the cycle: 400 no request" in made.problems[0]
     assert rig.run().sent == 3
+
+
+REFUSALS = [(Refused("404 no such place"), 1), (Taken("422 off the service's clock"), 2)]
+
+
+@pytest.mark.parametrize(("error", "asked"), REFUSALS, ids=["refused", "taken twice"])
+def test_a_service_that_refuses_is_replaced_by_the_rules_without_export(error: Exception, asked: int) -> None:
+    last = InProcess(Service().kit, ledger_up=False)
+    rig = Rig(Flaky(failures=99, error=error, answer=-5.0), last_resort=last)
+    for cycle in (1, 2):
+        made = rig.run()
+        assert (made.sent, rig.decider.asked) == (3, asked * cycle)
+        assert made.answer.state is ServiceState.LEDGER_DOWN  # type: ignore[union-attr]
+        assert (np.nan_to_num(rig.site.sent[-1].setpoint_kw) >= 0).all()
+        assert any(f"refused the cycle: {error}" in problem for problem in made.problems)
 
 
 def test_a_start_that_was_answered_before_is_asked_for_a_second_later() -> None:

@@ -60,6 +60,13 @@ def test_a_shared_limit_is_named_where_time_would_have_been_enough() -> None:
     assert short.missing_kwh == pytest.approx(0.85), "12 kW for 2 h, less losses, for three who asked 54 kWh"
 
 
+def test_charging_now_is_never_the_reason_of_a_pause() -> None:
+    cut = first(ports__override="charge_now", sites__import_limit_kw=[[0.0]])
+    assert cut.sentence.startswith("Your car is paused as a power limit is reached; ")
+    full = first(ports__override="charge_now", ports__soc=1.0)
+    assert full.sentence.startswith("Your car is paused as it has what was asked; ")
+
+
 def test_a_driver_who_said_no_departure_is_told_what_was_assumed() -> None:
     told = first(Service(None), ports__departs_in_s=None)
     assert "expected at 07:00 tomorrow (assumed, as no departure was said)" in told.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -40,10 +41,10 @@ def kept(asked: DispatchRequest, made: Outcome) -> Told:
 EVENT: dict[str, Any] = {"type": ["elrp"], "rate_usd_per_kwh": [2.0], "binding": [True]}
 
 
-def day_of_events(**changes: Any) -> list[Told]:
+def day_of_events(steps: Sequence[float] = range(8), **changes: Any) -> list[Told]:
     """Eight cycles; an event runs from the third to the sixth. Cars ask for 5 kW; without cars the site draws 3 kW."""
     service, cycles, power = Service(Says(5.0)), [], [0.0] * 3
-    for step in range(8):
+    for step in steps:
         event = EVENT | {"start_in_s": [1800 - 900 * step], "end_in_s": [5400 - 900 * step]}
         shared = {"events": event, "sites__net_load_kw": [3.0], "sites__baseline_kw": [[12.0]], **changes}
         asked = {**shared, "ports__power_kw": power}
@@ -70,6 +71,43 @@ def test_an_event_by_hand() -> None:
     assert (report.cycles, report.cycles_missing, report.measured_share, report.finished) == (4, 0, 1.0, True)
     assert report.start.isoformat() == "2026-07-15T12:30:00-07:00"
     assert canonical_json(report.document())
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [0, 1, 1.5, *range(2, 8)],  # before the event
+        [0, 1, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5],  # on another grid from there
+        [0, 1, 2, 2.25, 2.5, 3, 4, 4.9, 5, 6, 7],  # in the event
+        [0, 1, 2, 2 + 1 / 900, 3 + 2 / 900, 4, 5, 6],  # begun late
+    ],
+    ids=str,
+)
+def test_cycles_off_the_grid_count_for_as_long_as_they_hold(steps: list[float]) -> None:
+    report = one(day_of_events(steps))
+    assert [row.start.minute for row in report.rows] == [30, 45, 0, 15]
+    assert report.total("delivered_kwh") == pytest.approx(12.0, rel=0.001)
+    assert (report.cycles_missing, report.finished) == (0, True)
+    assert report.measured_share == pytest.approx(1.0, abs=0.001), "a second that ended before the next reading"
+
+
+def test_what_is_told_twice_of_a_clock_that_was_put_back_counts_once() -> None:
+    cycles = day_of_events()
+    cycles[4:4] = cycles[2:4]
+    assert one(cycles).total("delivered_kwh") == pytest.approx(12.0)
+
+
+def test_an_event_off_the_grid_is_settled_from_its_own_start() -> None:
+    event = EVENT | {"start_in_s": [2100.0], "end_in_s": [4500.0]}
+    cycles = day_of_events()
+    moved = [
+        Told(DispatchRequest(**{**vars(c.request), "events": request(events=EVENT | {
+            name: [event[name][0] - 900.0 * at] for name in ("start_in_s", "end_in_s")}).events}), c.answer, c.record)
+        for at, c in enumerate(cycles)
+    ]  # fmt: skip
+    report = one(moved)
+    assert [row.start.strftime("%H:%M") for row in report.rows] == ["12:35", "12:50", "13:05"]
+    assert [row.delivered_kwh for row in report.rows] == pytest.approx([3.0, 3.0, 2.0])
 
 
 def test_a_missing_cycle_is_told_and_nothing_is_made_up_for_it() -> None:

@@ -37,7 +37,7 @@ def assert_down(told: Answered) -> None:
     assert not told.recorded
     assert told.answer.totals.export_kw == 0.0
     assert told.answer.decisions.source[0] == 2, "rules"
-    assert any("ledger cannot be written" in problem for problem in told.answer.problems)
+    assert any("ledger, or it cannot be written" in problem for problem in told.answer.problems)
 
 
 def test_exports_stop_while_the_ledger_is_locked_and_come_back(rig: Rig, tmp_path: Path) -> None:
