@@ -22,6 +22,7 @@ from ..run.learners import After, Make, Tick
 from ..run.settings import RunSettings, load_training
 from ..weights import load_network, network_values
 from .build import make_algorithm, make_env
+from .finite import check_numbers, numbers_told
 from .play import StandardPolicy
 from .set_policy import SetPolicy
 from .settings import PpoSettings
@@ -90,13 +91,15 @@ class PpoLearner:
         return int(self._model.num_timesteps) // self._steps
 
     def run(self, after: After) -> None:
-        """Make the updates that are left, and call `after` behind each; what that raises ends the run."""
-        left = self.settings.updates - self.done
+        """Make the updates that are left, and call `after` behind each; what that raises ends the run.
+
+        Raises:
+            FloatingPointError: a weight or an answer is no finite number any more.
+        """
+        left, told = self.settings.updates - self.done, _After(self, after)
         if left > 0:
-            with self._own_randomness():
-                self._model.learn(
-                    left * self._steps, _After(self, after), log_interval=None, reset_num_timesteps=self.done == 0
-                )
+            with self._own_randomness(), numbers_told(self._model, lambda: told.last + 1):
+                self._model.learn(left * self._steps, told, log_interval=None, reset_num_timesteps=self.done == 0)
 
     def policy(self) -> Policy:
         """What has been learned, played without noise."""
@@ -178,7 +181,7 @@ class _After(BaseCallback):
 
     def __init__(self, learner: PpoLearner, after: After) -> None:
         super().__init__()
-        self._learner, self._after, self._told = learner, after, learner.done
+        self._learner, self._after, self.last = learner, after, learner.done
         self._began = time.process_time()
 
     def _on_rollout_start(self) -> None:
@@ -191,8 +194,9 @@ class _After(BaseCallback):
         return True
 
     def _tell(self) -> None:
-        if self._learner.done > self._told:
-            self._told = self._learner.done
+        if self._learner.done > self.last:
+            check_numbers(self._learner._model, self._learner.done)
+            self.last = self._learner.done
             self._after(self._learner.report(time.process_time() - self._began))
         self._began = time.process_time()
 

@@ -88,6 +88,21 @@ def test_it_starts_from_a_given_network_and_plays_what_it_learned() -> None:
     assert run_days(bank, made.policy()).failure == ""
 
 
+@pytest.mark.parametrize("policy", [{}, PORTS | {"policy": "mlp"}, PORTS | {"policy": "mlp", "three_way": True}])
+def test_weights_that_explode_end_in_a_sentence(policy: dict[str, Any]) -> None:
+    made = learner(learning_rate=1e30, **policy)
+    with pytest.raises(FloatingPointError, match=r"^update 1: weights or answers .* which is 1e\+30 at the start$"):
+        made.run(lambda update: pytest.fail("update 1 has no good end"))
+
+
+def test_an_error_of_another_kind_stays_what_it_is() -> None:
+    def broken(update: Tick) -> None:
+        raise ValueError("the disk is full")
+
+    with pytest.raises(ValueError, match="the disk is full"):
+        learner().run(broken)
+
+
 def test_what_cannot_be_exported_is_refused() -> None:
     drawn = DrawnDays(days("home-texas").scenarios, None, None)
     with pytest.raises(ValueError, match="use 'set'"):
