@@ -47,7 +47,7 @@ class GraphInputs(nn.Module):
         feeder = Groups(site_feeder.index_select(0, port_site), feeders.shape[0])
         if self._is_rule:
             return by_rule(ports, context, mask, site, self.network.rule)
-        # The network clamps a wish before cap and meter share it out: no runtime's rounding may lead past 1 behind that.
+        # The network clamps a wish before cap and meter share it out: no runtime may round past 1 behind that.
         return torch.clamp(self.network(ports, context, mask, site, feeder), -1.0, 1.0)
 
 
