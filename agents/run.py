@@ -53,6 +53,7 @@ class RunResult:
     wall_s: float
     decision_s: Array  # (T,) wall time of each step's decision, all days at once, the snapshot included
     decision_cpu_s: float  # CPU time of all decisions
+    requests: int  # of connected cars, all told; 0 for a raw reference, which nobody checks
 
 
 class _Choice(NamedTuple):
@@ -108,6 +109,7 @@ def run_days(
         wall_s=time.perf_counter() - began,
         decision_s=np.array(clock.decision_s),
         decision_cpu_s=clock.cpu_s,
+        requests=chooser.requests,
     )
 
 
@@ -149,7 +151,7 @@ class _Raw:
     """Straight to the simulator, for the raw references."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policy, self.replaced, self.failure = policy, 0, ""
+        self.policy, self.requests, self.replaced, self.failure = policy, 0, 0, ""
 
     def choose(self, simulator: Simulator) -> _Choice:
         request = self.policy.act(simulator.snapshot())
@@ -164,7 +166,7 @@ class _Deciding:
         self.sent: Sent | None = None
         self.rules = policy if isinstance(policy, Rule) else LeastLaxity()
         self.starts_s = np.array([day.start.timestamp() for day in bank.scenarios])
-        self.replaced, self.failure = 0, ""
+        self.requests, self.replaced, self.failure = 0, 0, ""
 
     def choose(self, simulator: Simulator) -> _Choice:
         now_s = self.starts_s + np.asarray(simulator.state.step) * simulator.step_h * 3600.0
@@ -173,6 +175,7 @@ class _Deciding:
             snapshot = self._with_ages(snapshot, now_s[:, None])
         made = decide(snapshot, self.policy, self.rules, self.projector, now_s, economy=self.economy)
         self.sent = self.sent and self.sent.after(made.applied_kw, now_s[:, None])
+        self.requests += int(snapshot.ports.plugged.sum())
         self.replaced += int(((made.source == Source.RULES) & snapshot.ports.plugged).sum())
         self.failure = self.failure or made.failure
         return _Choice(made.requested_kw, made.applied_kw, made.reasons)

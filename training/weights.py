@@ -19,8 +19,11 @@ import torch
 from ..envs.encoding import observation_hash
 from .policy.network import SetNetwork, SetNetworkSizes
 
-BEST_FILE = "network.pt"
-"""The best network of a run, in the run's folder."""
+BEST_FILE, BEST_ZIP = "network.pt", "best.zip"
+"""The best network of a run, in the run's folder; or the best policy, where it is no set network."""
+
+ZIPPED = "zip"
+"""Under this key a policy that is no set network has the bytes (n,) of a stable-baselines3 zip, uint8."""
 
 
 class SavedNetwork(NamedTuple):
@@ -40,12 +43,22 @@ def save_torch(values: Mapping[str, Any], target: Path) -> Path:
     Raises:
         WeightsError: it cannot be written.
     """
-    partial, whole = target.with_name(f".{target.name}.part"), io.BytesIO()
+    whole = io.BytesIO()
     torch.save(dict(values), whole)  # here, since torch hides what a full disk says
+    return save_bytes(whole.getbuffer(), target)
+
+
+def save_bytes(content: memoryview, target: Path) -> Path:
+    """Write a file; a kill or a full disk leaves the old one as it was.
+
+    Raises:
+        WeightsError: it cannot be written.
+    """
+    partial = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as stream:
-            stream.write(whole.getbuffer())
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(target)
@@ -97,6 +110,11 @@ def load_network(place: Path) -> SavedNetwork:
         WeightsError: there is none, or it was trained on another observation.
     """
     path = place / BEST_FILE if place.is_dir() else place
+    if place.is_dir() and not path.exists() and (place / BEST_ZIP).is_file():
+        raise WeightsError(
+            f"{place} holds {BEST_ZIP}, a policy that is no set network; play it with --policies "
+            f"learned={place / BEST_ZIP}, or train one with policy 'set'"
+        )
     return network_of(load_torch(path), str(path))
 
 

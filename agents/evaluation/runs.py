@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def evaluate(
         FileNotFoundError: there is no such file.
         ValueError: unknown scenario, setting, split, policy or engine, or no day of that split.
         BoundBeatenError: a controller costs less than the optimum on some day; names both.
+        NeverAnsweredError: a controller failed at every request, so that all its figures would be the rules'.
         NeglectPaysError: a raw reference costs less in sum than a controller; what was found is written and kept.
     """
     find_engine(engine)
@@ -109,11 +110,33 @@ def _run(
             outcomes[task] = outcome
             check.add(outcome.ledgers, task.numbers)
             bar.done(task.policy, outcome.cpu_s)
+        check_answered(plan, outcomes)
         bar.say("timing single decisions")
         shown = shown_runs(plan, outcomes)
         bar.say("recording the days with events")
         events = event_runs(plan, outcomes, engine, workers) if report else {}
     return outcomes, Recorded(shown, events)
+
+
+class NeverAnsweredError(ValueError):
+    """A controller failed at every request: what was played is the rules, and no row may bear its name."""
+
+
+def check_answered(plan: Plan, outcomes: Mapping[Task, Outcome]) -> None:
+    """See that every controller has answered at all.
+
+    Raises:
+        NeverAnsweredError: one has not.
+    """
+    for name, asked in plan.policies.items():
+        mine = [outcome for task, outcome in outcomes.items() if task.policy == asked]
+        requests = sum(outcome.requests for outcome in mine)
+        if 0 < requests == sum(outcome.replaced_requests for outcome in mine):
+            why = next((outcome.failure for outcome in mine if outcome.failure), "its powers are no finite numbers")
+            raise NeverAnsweredError(
+                f"{name} answered none of {requests} requests, so that its figures would be those of the rules: {why}; "
+                "leave it out, or mend it"
+            )
 
 
 def _assemble(

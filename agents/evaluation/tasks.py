@@ -49,7 +49,8 @@ class Outcome:
         cpu_s: CPU time of the task, drawing of days left out.
         decision_cpu_s: of it for decisions, all days side by side; 0 for the bound.
         decisions: fleets decided, one per day and step.
-        replaced_requests: requests for which the rules had to step in.
+        requests: of connected cars; 0 for a raw reference.
+        replaced_requests: of them, those for which the rules had to step in.
         failure: the first failure in words; empty where there was none.
         fallbacks: decisions cut off by the controller's own limit; None: it has none.
     """
@@ -58,6 +59,7 @@ class Outcome:
     cpu_s: float
     decision_cpu_s: float
     decisions: int
+    requests: int
     replaced_requests: int
     failure: str
     fallbacks: int | None
@@ -74,6 +76,7 @@ def run_task(task: Task) -> Outcome:
         cpu_s=time.process_time() - began,
         decision_cpu_s=ran.decision_cpu_s,
         decisions=len(drawn.scenarios) * drawn.scenarios[0].n_steps,
+        requests=ran.requests,
         replaced_requests=ran.replaced_requests,
         failure=ran.failure,
         fallbacks=fallbacks(policy),

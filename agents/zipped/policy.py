@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...configs.messages import ConfigError
 from ...envs.action import requested_power
 from ...envs.encoding import make_encoder
+from ...envs.gym.standard import shares_of
 from ...envs.snapshot import Snapshot
 from .process import Peer, ProcessFailed
 
@@ -21,12 +22,12 @@ Array = NDArray[Any]
 LOAD_S, ANSWER_S = 120.0, 60.0
 """Seconds that loading, and an answer, may take."""
 
-CHOICES = np.array([0.0, 1.0, -1.0])
-"""What a three-way action means: pause, charge, export (`envs.gym.wrappers.SHARES`, without Gymnasium)."""
-
 
 class ZipPolicy:
     """Plays a policy that was saved by stable-baselines3 or sb3-contrib, on as many ports as it was trained with.
+
+    One that was trained with a single port, as where each port is an environment of its own, is asked port by port on
+    a fleet of any size. A policy of MaskablePPO is told what can be chosen.
 
     Its pickle is loaded in a process of its own, which is killed when it takes too long. That keeps a crash or a
     surprise out of the evaluator; it is no sandbox: the file's code runs with the user's rights.
@@ -72,9 +73,10 @@ class ZipPolicy:
         Raises:
             ProcessFailed: the process ended, took too long or answered nonsense.
         """
-        if snapshot.n_ports != self._ports:
+        if self._ports not in (1, snapshot.n_ports):
             raise ProcessFailed(
-                f"{self._path}: trained with {self._ports} ports, not {snapshot.n_ports}; only a bundle runs on any"
+                f"{self._path}: trained with {self._ports} ports, not {snapshot.n_ports}; only a bundle, or a policy "
+                "trained port by port, runs on any"
             )
         seen = self._encoder.encode(snapshot)
         observation = {name: np.asarray(part, np.float32) for name, part in seen._asdict().items()}
@@ -90,11 +92,10 @@ class ZipPolicy:
         if action is None or action.shape != expected:
             found = None if action is None else action.shape
             raise ProcessFailed(f"{self._path}: answered in shape {found}; it must be {expected}")
-        if action.dtype.kind == "f":
-            return action
-        if action.min() < 0 or action.max() >= len(CHOICES):
-            raise ProcessFailed(f"{self._path}: chose {action.min()} to {action.max()}; 0 to {len(CHOICES) - 1} exist")
-        return CHOICES[action]
+        try:
+            return shares_of(action)
+        except ValueError as error:
+            raise ProcessFailed(f"{self._path}: {error}") from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ZipPolicy, (self._path, self.name, self._digest)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from inspect import signature
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from ...envs.gym.standard import MASKS, answer
 from .wire import Array, pack, unpack
 
 
@@ -21,7 +23,8 @@ def main(path: str) -> None:
     os.dup2(2, 1)  # what the file's code prints must not stand among the answers
     try:
         policy = load_policy(path)
-        _answer(answers, {"ports": _ports(policy)})
+        ports, masked = _ports(policy), MASKS in signature(policy.predict).parameters
+        _answer(answers, {"ports": ports})
     except Exception as error:  # whatever the file's code raises
         _answer(answers, {"error": f"{type(error).__name__}: {error}"})
         return
@@ -31,7 +34,8 @@ def main(path: str) -> None:
         except EOFError:
             return
         try:
-            _answer(answers, {}, action=_action(policy, observation))
+            action = answer(policy.predict, observation, ports, masked=masked)
+            _answer(answers, {}, action=action.astype(np.int64 if action.dtype.kind in "iu" else np.float32))
         except Exception as error:
             _answer(answers, {"error": f"{type(error).__name__}: {error}"})
 
@@ -61,11 +65,6 @@ def _ports(policy: Any) -> int:
         wanted = "ports, context and mask, as ebbflow's environments give them"
         raise ValueError(f"it observes {policy.observation_space}; a policy of a fleet observes {wanted}")
     return int(space["ports"].shape[0])
-
-
-def _action(policy: Any, observation: dict[str, Array]) -> Array:
-    action, _ = policy.predict(observation, deterministic=True)
-    return np.asarray(action, np.int64 if np.asarray(action).dtype.kind in "iu" else np.float32)
 
 
 def _answer(answers: BinaryIO, facts: dict[str, Any], **arrays: Array) -> None:

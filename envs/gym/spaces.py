@@ -9,8 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from ..encoding import CONTEXT_FIELDS, PORT_FIELDS, Observation, bounds
-
-Obs = dict[str, NDArray[np.float32]]
+from .standard import Obs as Obs
 
 RENDER_MODES = ("rgb_array",)
 

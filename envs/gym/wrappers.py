@@ -12,10 +12,7 @@ from gymnasium.vector import VectorActionWrapper, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from .spaces import Obs
-
-SHARES = np.array([0.0, 1.0, -1.0], np.float32)
-"""What the three choices mean, in order: pause, charge all that the car can take, export all that it can."""
+from .standard import SHARES, Obs
 
 Choices = NDArray[np.int64]
 Shares = NDArray[np.float32]

@@ -47,12 +47,12 @@ class GraphInputs(nn.Module):
         feeder = Groups(site_feeder.index_select(0, port_site), feeders.shape[0])
         if self._is_rule:
             return by_rule(ports, context, mask, site, self.network.rule)
-        # onnxruntime's tanh goes past 1 by a rounding.
+        # The network clamps a wish before cap and meter share it out: no runtime may round past 1 behind that.
         return torch.clamp(self.network(ports, context, mask, site, feeder), -1.0, 1.0)
 
 
 def network_to_onnx(network: SetNetwork) -> bytes:
-    """The graph of a network on the CPU, float32, squashing and scaling inside."""
+    """The graph of a network on the CPU, float32, clamping and scaling inside."""
     module = GraphInputs(network).eval()
     sizes = {name: torch.export.Dim(name, min=LEAST.get(name, 1), max=MOST) for name in EXAMPLE}
     free = tuple({at: sizes[dim] for at, dim in enumerate(a.shape) if isinstance(dim, str)} for a in INPUTS.values())

@@ -96,6 +96,11 @@ class WarmStartLearner:
         """Rounds and updates that it will make."""
         return self.settings.updates
 
+    @property
+    def untypical(self) -> int:
+        """The first, which compiles."""
+        return 1
+
     def run(self, after: After) -> None:
         """Make the rounds and updates that are left."""
         with self._first:

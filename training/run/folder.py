@@ -11,7 +11,7 @@ from typing import Any
 
 from ...agents.report import write_text
 from ...configs.messages import ConfigError
-from ..weights import BEST_FILE, load_torch, save_torch
+from ..weights import BEST_FILE, BEST_ZIP, ZIPPED, load_torch, save_bytes, save_torch
 
 RUNS = Path("runs/train")
 RUN_FILE, STATE_FILE, CURVE_FILE, VALIDATIONS_FILE = "run.json", "state.json", "curve.jsonl", "validations.json"
@@ -109,8 +109,11 @@ class RunFolder:
         save_torch(values, self.path / CHECKPOINT_FILE)
 
     def write_best(self, values: Mapping[str, Any]) -> None:
-        """Replace the best network."""
-        save_torch(values, self.path / BEST_FILE)
+        """Replace the best network, or the zip of the best policy that is none."""
+        if ZIPPED in values:
+            save_bytes(memoryview(values[ZIPPED].numpy()), self.path / BEST_ZIP)
+        else:
+            save_torch(values, self.path / BEST_FILE)
 
     def write_validations(self, values: Mapping[str, Any]) -> None:
         """Replace the table of validations."""

@@ -41,6 +41,11 @@ class Learner(Protocol):
         """Everything it was told, a frozen dataclass."""
         ...
 
+    @property
+    def untypical(self) -> int:
+        """Updates at the start that say nothing about the time of the others; the first one compiles."""
+        ...
+
     def run(self, after: After) -> None:
         """Make the updates that are left, and call `after` behind each; what that raises ends the run."""
         ...
@@ -50,7 +55,7 @@ class Learner(Protocol):
         ...
 
     def network_values(self) -> dict[str, Any]:
-        """What has been learned, as `training.weights.network_of` takes it; copies."""
+        """What has been learned, as `training.weights.network_of` takes it, or a zip under `weights.ZIPPED`; copies."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -89,9 +94,9 @@ def make_learner(settings: RunSettings, days: DrawnDays, track: TrackFleets = it
 def updates_in(minutes: float, make: Make) -> int:
     """How many updates take `minutes` of CPU time, by the median of a few that are made for that alone."""
     seconds: list[float] = []
-    # The first one compiles.
-    make(PROBED + 1).run(lambda tick: seconds.append(tick.seconds))
-    return max(1, round(60.0 * minutes / statistics.median(seconds[1:])))
+    untypical = make(1).untypical
+    make(PROBED + untypical).run(lambda tick: seconds.append(tick.seconds))
+    return max(1, round(60.0 * minutes / statistics.median(seconds[untypical:])))
 
 
 def _pathwise(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
@@ -167,6 +172,11 @@ class NetworkLearner:
         """The trainer's."""
         return self._trainer.settings
 
+    @property
+    def untypical(self) -> int:
+        """The first, which compiles."""
+        return 1
+
     def run(self, after: After) -> None:
         """Make the updates that are left."""
         for made in self._trainer.train():
@@ -225,17 +235,18 @@ def _on_cpu(network: Any) -> Any:
     return copy.deepcopy(network).cpu()
 
 
-def _ppo(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
-    from ..standard.learner import ppo_maker
+def _standard(settings: RunSettings, days: DrawnDays, track: TrackFleets) -> Make:
+    from ..standard.make import standard_learners
 
-    if settings.fleets:
-        raise ValueError(f"--fleets is {settings.fleets}, but PPO trains on one fleet; leave it out or train pathwise")
-    return ppo_maker(settings, days)
+    return standard_learners(settings, days)
 
 
 LEARNERS: dict[str, Callable[[RunSettings, DrawnDays, TrackFleets], Make]] = {
     "direct": _direct,
     "pathwise": _pathwise,
     "warm-start": _warm_start,
-    "ppo": _ppo,
+    "ppo": _standard,
+    "sac": _standard,
+    "td3": _standard,
+    "tqc": _standard,
 }

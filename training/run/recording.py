@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,10 +19,11 @@ from ..tracking.mlflow_tracker import MlflowTracker
 from ..tracking.registry import model_name, register
 from ..tracking.store import tracking_uri, ui_command
 from ..tracking.tracker import NoTracker, Tracker
-from ..weights import load_network
+from ..weights import BEST_ZIP, load_network
 from .days import final_request
 from .folder import SETTINGS_FILE, VALIDATIONS_FILE, RunFolder
 from .references import MPC
+from .settings import RunSettings
 from .start import Prepared
 
 Say = Callable[[str], None]
@@ -96,6 +98,8 @@ def open_tracker(recording: Recording, folder: RunFolder, prepared: Prepared) ->
 def finish(recording: Recording, prepared: Prepared, best: Mapping[str, Any], tracker: Tracker, say: Say) -> None:
     """Make the bundle of the best network, evaluate it on unseen days, keep all of it, and register it.
 
+    A policy that is no set network stays the zip that it is: evaluated and kept, but not registered.
+
     Raises:
         ValueError: the bundle does not answer as the network does, or the store does not answer.
     """
@@ -104,20 +108,30 @@ def finish(recording: Recording, prepared: Prepared, best: Mapping[str, Any], tr
     tracker.tag({f"best.{name}": value for name, value in best.items()})
     if not recording.bundle:
         return
-    say("writing the bundle: the exported graph must answer as the network does")
-    _export(folder)
-    say(f"bundle: {folder / BUNDLE}")
+    made = folder / BEST_ZIP
+    if not made.is_file():
+        made = folder / BUNDLE
+        say("writing the bundle: the exported graph must answer as the network does")
+        _export(folder)
+        say(f"bundle: {made}")
     if recording.test_days:
-        _evaluate(prepared, recording.test_days, tracker, say)
+        _evaluate(prepared, made, recording.test_days, tracker, say)
     if isinstance(tracker, MlflowTracker):
-        if recording.model:
-            version = register(tracker, folder / BUNDLE, recording.model, final_request(prepared.settings))
-            say(
-                f"registered {version} as challenger; `ebbflow promote {recording.model}` compares it with the champion"
-            )
-        else:
-            tracker.artifact(folder / BUNDLE, BUNDLE)
+        _hand_in(recording, prepared, made, tracker, say)
         say(f"look at the run: {ui_command(tracker.uri)}")
+    if made.name == BEST_ZIP:
+        say(_about_zip(made, prepared.settings))
+
+
+def _hand_in(recording: Recording, prepared: Prepared, made: Path, tracker: MlflowTracker, say: Say) -> None:
+    """Register the bundle, or keep it, or the zip, with the run."""
+    if made.name == BEST_ZIP:
+        tracker.artifact(made)
+    elif not recording.model:
+        tracker.artifact(made, BUNDLE)
+    else:
+        version = register(tracker, made, recording.model, final_request(prepared.settings))
+        say(f"registered {version} as challenger; `ebbflow promote {recording.model}` compares it with the champion")
 
 
 def _export(folder: Path) -> None:
@@ -128,15 +142,24 @@ def _export(folder: Path) -> None:
     export_network(network, folder / BUNDLE, origin_of(folder, facts), replace=True)
 
 
-def _evaluate(prepared: Prepared, days: int, tracker: Tracker, say: Say) -> None:
-    """The bundle on unseen days beside rules, MPC and the optimum; table, report and plots go to the tracker."""
+def _about_zip(made: Path, settings: RunSettings) -> str:
+    played = ["ebbflow", "evaluate", settings.scenario, "--policies", f"{LEARNED}={made}"]
+    command = shlex.join([*played, *(part for text in settings.overrides for part in ("--set", text))])
+    return (
+        f"{made}: the policy is no set network, and only those become bundles, so nothing is registered; "
+        f"play it with: {command}"
+    )
+
+
+def _evaluate(prepared: Prepared, made: Path, days: int, tracker: Tracker, say: Say) -> None:
+    """The bundle or zip on unseen days beside rules, MPC and the optimum; table, report and plots go to the tracker."""
     from ...agents.evaluation import evaluate
     from ...agents.evaluation.outputs import summary_table, warnings
 
     s, place = prepared.settings, prepared.folder.path / EVALUATION
     split = "clean" if prepared.scenario.behaviour.misreport == "off" else "misreport"
     say(f"evaluating it on {days} unseen days")
-    policies = [*RULES, MPC, f"{LEARNED}={prepared.folder.path / BUNDLE}"]
+    policies = [*RULES, MPC, f"{LEARNED}={made}"]
     files = final_request(s).files
     result = evaluate(
         s.scenario, policies, days=days, split=split, overrides=s.overrides, files=files, out=place, progress=True

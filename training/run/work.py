@@ -13,7 +13,7 @@ from .interrupt import Interrupt
 from .recording import Recording, finish, open_tracker
 from .references import References
 from .screen import Screen
-from .session import GivenUpError, Session, Watch
+from .session import GivenUpError, RunStoppedError, Session, Watch
 from .settings import RunSettings
 from .start import Prepared, begin, describe_start, go_on
 from .validation import Validator
@@ -84,7 +84,10 @@ def _new_folder(settings: RunSettings | None) -> Path:
 def _prepare(settings: RunSettings | None, recording: Recording, folder: RunFolder, screen: Screen) -> Prepared:
     if settings is None:
         return go_on(folder, screen)
-    return begin(settings, folder, screen, {"recording": recording.to_json()})
+    try:
+        return begin(settings, folder, screen, {"recording": recording.to_json()})
+    except FloatingPointError as error:  # while a few updates are timed
+        raise RunStoppedError(f"{error}\nno run was begun") from error
 
 
 def _drive(prepared: Prepared, recording: Recording, tracker: Tracker, screen: Screen, watch: Watch | None) -> None:

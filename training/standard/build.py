@@ -105,7 +105,7 @@ def _ppo(s: PpoSettings, env: VecEnv, device: str, sizes: SetNetworkSizes) -> Ba
         return MaskablePPO("MultiInputPolicy", env, policy_kwargs=_layers(s), **common)
     if s.policy == "mlp":
         return PPO("MultiInputPolicy", env, policy_kwargs=_layers(s) | {"log_std_init": s.log_std}, **common)
-    own = {"sizes": asdict(sizes), "log_std_init": s.log_std, "first_answers": s.first_answers}
+    own = {"sizes": asdict(sizes), "log_std_init": s.log_std}
     return PPO(SetPolicy, env, policy_kwargs={**fleet_kwargs(env), **own}, **common)
 
 

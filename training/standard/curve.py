@@ -14,10 +14,9 @@ from ...envs.encoding import observation_hash
 from ..run.days import training_days, validation_plan
 from ..run.learners import Learner, Make, Tick, make_learner, updates_in
 from ..run.references import FOLDER, MPC, References
-from ..run.settings import RunSettings, algorithm_of
+from ..run.settings import RunSettings
 from ..run.validation import Validator
 from ..weights import load_torch, save_torch
-from .learner import ppo_learners
 
 POINTS = 40
 """Validations on a curve, evenly spread over its updates, beside the one before the first."""
@@ -80,7 +79,9 @@ def draw_curve(
         write_text(json.dumps(now, indent=1, allow_nan=False) + "\n", path)
         say(f"{name}: {_words(drawn[-1])}")
 
-    _train(_maker(settings), settings, judge, _checkpoint(checkpoint, asked), note, points)
+    _train(
+        make_learner(settings, training_days(settings)), settings, judge, _checkpoint(checkpoint, asked), note, points
+    )
     checkpoint.unlink()
     return _kept(path, terms)
 
@@ -117,13 +118,6 @@ def _judge(settings: RunSettings, say: Said) -> _Judge:
     if references.failure:
         raise ValueError(f"a reference could not be computed: {references.failure}")
     return _Judge(Validator(plan), references)
-
-
-def _maker(settings: RunSettings) -> Make:
-    days = training_days(settings)
-    if algorithm_of(settings.algorithm) == "ppo":
-        return ppo_learners(settings, days)
-    return make_learner(settings, days)
 
 
 def _terms(settings: RunSettings) -> dict[str, Any]:

@@ -12,10 +12,8 @@ from ...envs.action import requested_power
 from ...envs.encoding import make_encoder
 from ...envs.gym.fleet import resolve_backend
 from ...envs.gym.spaces import as_dict
-from ...envs.gym.wrappers import SHARES
+from ...envs.gym.standard import answer, shares_of
 from ...envs.snapshot import Snapshot
-from .ports import apart
-from .three_way import choices_open
 
 
 class StandardPolicy:
@@ -30,7 +28,7 @@ class StandardPolicy:
     def __init__(self, algorithm: BaseAlgorithm, name: str = "learned", backend: str = "auto") -> None:
         self.name, self._algorithm, self._backend = name, algorithm, resolve_backend(backend)
         self._encoder = make_encoder(self._backend)
-        self._each_port = algorithm.observation_space["mask"].shape == (1,)  # type: ignore[index]
+        self._ports = int(algorithm.observation_space["mask"].shape[0])  # type: ignore[index]
         self._masked = hasattr(algorithm.policy, "mlp_extractor") and algorithm.action_space.dtype == np.int64
 
     def reset(self) -> None:
@@ -38,9 +36,6 @@ class StandardPolicy:
 
     def act(self, snapshot: Snapshot) -> NDArray[Any]:
         """The requested kW (B, N)."""
-        observation: Any = as_dict(self._encoder.encode(snapshot))
-        seen = apart(observation) if self._each_port else observation
-        extra: Any = {"action_masks": choices_open(seen)} if self._masked else {}
-        action, _ = self._algorithm.predict(seen, deterministic=True, **extra)
-        shares = SHARES[action] if self._masked else action
-        return np.asarray(requested_power(snapshot, shares.reshape(observation["mask"].shape), self._backend), float)
+        observation = as_dict(self._encoder.encode(snapshot))
+        action = answer(self._algorithm.predict, observation, self._ports, masked=self._masked)
+        return np.asarray(requested_power(snapshot, shares_of(action), self._backend), float)

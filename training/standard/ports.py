@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
 from ...envs.gym.spaces import Obs, action_space, observation_space
+from ...envs.gym.standard import apart
 from ...envs.gym.vector import FleetVectorEnv
 from .port_dollars import PortDollars
 from .shaping import NeedPotential
@@ -123,13 +124,3 @@ def _applied_kw(infos: dict[str, Any], ended: Array) -> Array:
         return np.asarray(infos["applied_kw"])
     last: Array = infos["final_info"]["applied_kw"]
     return np.where(ended[:, None], last, infos.get("applied_kw", last))
-
-
-def apart(observation: Obs) -> Obs:
-    """An observation of fleets (B, N, ...) as one of `B * N` fleets of one port each."""
-    worlds, ports = observation["mask"].shape
-    return {
-        "ports": observation["ports"].reshape(worlds * ports, 1, -1),
-        "context": np.repeat(observation["context"], ports, axis=0),
-        "mask": observation["mask"].reshape(-1, 1),
-    }

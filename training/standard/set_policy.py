@@ -26,10 +26,10 @@ FIRST_LOG_STD = -1.6
 class SetPolicy(ActorCriticPolicy):
     """Actor: the very `SetNetwork` that is exported; critic: a set network of its own.
 
-    The actor's answer, squashed by itself, is the mean of a Gaussian per port; one standard deviation is shared by
-    all ports, and only connected cars count in log-probability and entropy. The weights depend on no number of
-    ports: those of one fleet fit another. Which site and feeder a port belongs to is no weight; `fleet_kwargs` finds
-    it out.
+    The actor's answer, which the network itself clamps to [-1, 1], is the mean of a Gaussian per port; one standard
+    deviation is shared by all ports, and only connected cars count in log-probability and entropy. The weights depend
+    on no number of ports: those of one fleet fit another. Which site and feeder a port belongs to is no weight;
+    `fleet_kwargs` finds it out.
 
     Args:
         observation_space: `ports`, `context`, `mask` of a fleet.
@@ -39,8 +39,6 @@ class SetPolicy(ActorCriticPolicy):
         port_feeder: (N,) feeder of each port; None: a fleet of one port.
         sizes: widths of `SetNetworkSizes`, by name.
         log_std_init: of the Gaussian at the start.
-        first_answers: factor on the fresh actor's last layer. Small, it begins as the rule in the network, cheapest
-            hours first, which noise around it can improve on; gradients through the ledger want 1.
         use_sde: refused.
         **arguments: `optimizer_class`, `optimizer_kwargs`.
 
@@ -62,7 +60,6 @@ class SetPolicy(ActorCriticPolicy):
         port_feeder: Sequence[int] | None = None,
         sizes: dict[str, int] | None = None,
         log_std_init: float = FIRST_LOG_STD,
-        first_answers: float = 1.0,
         use_sde: bool = False,
         **arguments: Any,
     ) -> None:
@@ -71,7 +68,7 @@ class SetPolicy(ActorCriticPolicy):
         n_ports = action_space.shape[0]
         self._indices = tuple(_index(name, given, n_ports) for name, given in
                               (("port_site", port_site), ("port_feeder", port_feeder)))  # fmt: skip
-        self._sizes, self._first_answers = SetNetworkSizes(**(sizes or {})), first_answers
+        self._sizes = SetNetworkSizes(**(sizes or {}))
         super().__init__(observation_space, action_space, lr_schedule, log_std_init=log_std_init, **arguments)
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,8 +100,6 @@ class SetPolicy(ActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         self.actor, self.critic = SetNetwork(self._sizes), SetCritic(self._sizes)
-        with torch.no_grad():
-            self.actor.head[-1].weight.mul_(self._first_answers)  # type: ignore[operator]
         self.log_std = nn.Parameter(torch.tensor(float(self.log_std_init)))
         # No part of the weights: those of one fleet fit another.
         for name, index in zip(("_site", "_feeder"), self._indices, strict=True):
@@ -122,7 +117,6 @@ class SetPolicy(ActorCriticPolicy):
             "port_feeder": feeder,
             "sizes": asdict(self._sizes),
             "log_std_init": self.log_std_init,
-            "first_answers": self._first_answers,
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
         }

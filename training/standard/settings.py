@@ -1,6 +1,6 @@
 """What the algorithms of stable-baselines3 and sb3-contrib may be told here, beside what they are for.
 
-The presets in `configs/presets/training` say what was tried; the defaults are those of `ppo-set`.
+The presets in `configs/presets/training` say what was tried; the defaults are those of `ppo-fleet`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,6 @@ class PpoSettings(EnvSettings):
         max_grad_norm: the gradient is cut to.
         target_kl: ends an update early; 0: never.
         log_std: of the action at the start.
-        first_answers: see `SetPolicy`.
 
     Raises:
         ValueError: a number outside its range, or a three-way action for the set network.
@@ -74,7 +73,6 @@ class PpoSettings(EnvSettings):
     max_grad_norm: float = 0.5
     target_kl: float = 0.0
     log_std: float = -1.6
-    first_answers: float = 0.05
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,7 +91,7 @@ class ReplaySettings(EnvSettings):
         learning_rate: of Adam.
         gamma: discount per step. Shaped rewards bear a short view; with 0.999 TD3 ended at charging at once.
         tau: share of the new weights that moves into the target networks.
-        buffer_size: transitions kept.
+        buffer_size: transitions kept, in every checkpoint too: 0.8 MB per thousand.
         batch_size: transitions of a gradient step.
         warm_up: transitions before the first gradient step, under random actions.
         gradient_steps: after each step of all environments.

@@ -9,14 +9,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvWrapper
 
-from ...envs.gym.spaces import Obs
-from ...envs.gym.wrappers import SHARES
-from ..policy.columns import COLUMN
+from ...envs.gym.standard import MASKS, SHARES, Obs, choices_open
 
 Array = NDArray[Any]
-
-MASKS = "action_masks"
-"""The method by which sb3-contrib asks what can be done."""
 
 
 class ThreeWay(VecEnvWrapper):
@@ -59,10 +54,3 @@ class ThreeWay(VecEnvWrapper):
         self._masks = choices_open(observation)
         seen: Obs = observation
         return seen
-
-
-def choices_open(observation: Obs) -> NDArray[np.bool_]:
-    """What can be chosen (B, 3 N), port by port: a pause always, charge and export where there is any power."""
-    ports = observation["ports"]
-    can = [ports[..., COLUMN[name]] > 0 for name in ("can_charge_kw", "can_export_kw")]
-    return np.stack([np.ones_like(can[0]), *can], -1).reshape(len(ports), -1)

@@ -21,7 +21,7 @@ TASK = Task("my.module:Mine", DayRequest("home-texas"), (20, 21, 22), "numba")
 def outcome(dollars: float, co2_kg: float) -> Outcome:
     usd = {account.name.lower(): dollars for account in Account} | {"net_cost_usd": 11 * dollars}
     tallies = {tally.name.lower(): co2_kg for tally in Tally}
-    return Outcome({"mine": (DayLedger(usd, tallies),) * 3}, 1.25, 0.5, 288, 2, "mine: broke", None)
+    return Outcome({"mine": (DayLedger(usd, tallies),) * 3}, 1.25, 0.5, 288, 60, 2, "mine: broke", None)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(0, 1e9) | st.just(math.nan))

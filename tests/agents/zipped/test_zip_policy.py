@@ -12,17 +12,24 @@ import pytest
 from gymnasium import spaces
 
 from ebbflow.agents.days import DayRequest, draw_days
+from ebbflow.agents.evaluation import evaluate
 from ebbflow.agents.policy import find_policy, pinned
 from ebbflow.agents.run import run_days
 from ebbflow.agents.zipped import ZipPolicy
 from ebbflow.agents.zipped.process import Peer, ProcessFailed
+from ebbflow.agents.zipped.worker import load_policy
 from ebbflow.envs.action import requested_power
-from ebbflow.envs.encoding import make_encoder
+from ebbflow.envs.encoding import PORT_FIELDS, make_encoder
+from ebbflow.envs.gym.spaces import observation_space
 from ebbflow.envs.simulator import Simulator
 from ebbflow.envs.world.bank import pack
 from ebbflow.envs.world.scenario import Scenario
 
 from .zips import Trap, save_zip
+
+CAN_CHARGE, CAN_EXPORT = (
+    [field.name for field in PORT_FIELDS].index(name) for name in ("can_charge_kw", "can_export_kw")
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +51,6 @@ def snapshot_of(days: tuple[Scenario, ...]) -> Any:
 
 
 def test_it_asks_for_what_the_policy_answers_here(saved: Path, days: tuple[Scenario, ...]) -> None:
-    from ebbflow.agents.zipped.worker import load_policy
-
     snapshot = snapshot_of(days)
     policy = find_policy(f"mine={saved}")
     here = load_policy(str(saved)).predict(make_encoder("numpy").encode(snapshot)._asdict(), deterministic=True)[0]
@@ -60,6 +65,32 @@ def test_three_way_actions_are_pause_charge_export(tmp_path: Path, days: tuple[S
     asked = policy._shares(np.array([[0, 1, 2], [2, 1, 0]]), snapshot_of(days))
     np.testing.assert_array_equal(asked, [[0.0, 1.0, -1.0], [-1.0, 1.0, 0.0]])
     assert np.isfinite(policy.act(snapshot_of(days))).all()
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_policy_of_one_port_is_asked_port_by_port(masked: bool, tmp_path: Path, days: tuple[Scenario, ...]) -> None:
+    from sb3_contrib.common.maskable.policies import MaskableMultiInputActorCriticPolicy as Maskable
+
+    kind: dict[str, Any] = {"policy_class": Maskable} if masked else {}
+    space = spaces.MultiDiscrete([3]) if masked else spaces.Box(-1.0, 1.0, (1,))
+    path = save_zip(tmp_path / "one.zip", observation_space=observation_space(1), action_space=space, **kind)
+    snapshot, expected = snapshot_of(days), np.zeros((len(days), 3))
+    observation, here = make_encoder("numpy").encode(snapshot), load_policy(str(path))
+    for world, port in np.ndindex(expected.shape):
+        seen = {
+            "ports": observation.ports[world, port][None, None], "context": observation.context[world][None],
+            "mask": observation.mask[world, port][None, None],
+        }  # fmt: skip
+        powers = [seen["ports"][0, 0, at] for at in (CAN_CHARGE, CAN_EXPORT)]
+        extra = {"action_masks": np.array([[True, powers[0] > 0, powers[1] > 0]])} if masked else {}
+        action = here.predict(seen, deterministic=True, **extra)[0].item()
+        expected[world, port] = (0.0, 1.0, -1.0)[action] if masked else action
+    np.testing.assert_allclose(ZipPolicy(path).act(snapshot), requested_power(snapshot, expected), atol=1e-6)
+
+
+def test_an_evaluation_of_a_policy_that_never_answers_stops(saved: Path) -> None:
+    with pytest.raises(ValueError, match=r"mine answered none of \d+ requests, .*: trained with 3 ports, not 2"):
+        evaluate("home-california", [f"mine={saved}"], days=1, overrides=("ports=2",), workers=1)
 
 
 def test_the_pickle_runs_in_another_process(tmp_path: Path) -> None:
@@ -123,7 +154,9 @@ def test_other_ports_are_refused_and_a_process_that_dies_leaves_the_days_to_the_
 ) -> None:
     policy = ZipPolicy(saved)
     more = draw_days(DayRequest("home-california", ("ports=4",))).scenarios
-    assert "trained with 3 ports, not 4; only a bundle runs on any" in run_days(more, policy).failure
+    assert (
+        "trained with 3 ports, not 4; only a bundle, or a policy trained port by port" in run_days(more, policy).failure
+    )
     policy._peer._process.kill()
     ran = run_days(days, policy)
     assert "ended with exit code -9" in ran.failure

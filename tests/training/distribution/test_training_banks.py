@@ -48,7 +48,7 @@ def test_real_data_and_ppo_have_no_fleets_beside_them(given: TrainingBanks) -> N
     days = training_days(told())
     with pytest.raises(ValueError, match="leave the files out"):
         training_banks(told(files=ScenarioFiles(prices="prices.csv")), days)
-    with pytest.raises(ValueError, match="PPO trains on one fleet"):
+    with pytest.raises(ValueError, match="ppo trains on one fleet"):
         make_learner(told(algorithm="ppo-ports", training=()), days)
 
 

@@ -13,6 +13,7 @@ from ebbflow.training.standard import curve
 from ebbflow.training.standard.curve_plot import draw_plot
 
 UPDATES = 3
+SMALL = {"td3": ("training.warm_up=100", "training.gradient_steps=1", "training.batch_size=16")}
 
 
 class Interrupted(Exception):
@@ -59,6 +60,13 @@ def test_an_interrupted_curve_goes_on_and_a_finished_one_is_left(tmp_path: Path)
     assert [file.name for file in tmp_path.glob(".*")] == []
     draw_plot(both, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("preset", ["td3", "ppo-three-way"])
+def test_presets_of_every_policy_have_curves(preset: str, tmp_path: Path) -> None:
+    small = ("training.worlds=2", "training.hidden=8", *SMALL.get(preset, ()))
+    report = curve.draw_curve(asked(preset, training=small), tmp_path / "curves.json", points=1)
+    assert [point["update"] for point in report["curves"][f"{preset}/0"]["points"]] == [0, UPDATES]
 
 
 def test_curves_of_other_days_do_not_share_a_file(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 
 from ebbflow.envs.gym.sb3 import FleetVecEnv
+from ebbflow.envs.gym.standard import choices_open
 from ebbflow.training.standard.ports import PortVecEnv
-from ebbflow.training.standard.three_way import ThreeWay, choices_open
+from ebbflow.training.standard.three_way import ThreeWay
 
 from .worlds import days
 
