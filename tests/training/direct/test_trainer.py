@@ -128,7 +128,7 @@ def test_a_network_that_is_more_than_its_rule_is_refused(homes: Bank, name: str,
     network = SetNetwork()
     with torch.no_grad():
         network.get_parameter(name).fill_(value)
-    with pytest.raises(ValueError, match="acts by its learned layers too.*train it on with -a pathwise"):
+    with pytest.raises(ValueError, match=r"acts by its learned layers too.*train it on with -a pathwise"):
         DirectTrainer([homes], SMALL, network=network)
 
 
