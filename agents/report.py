@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..configs.explain import writing
 from ..envs.ledger import Account
 from .days import DayRequest, DrawnDays, provenance
 from .figures import Figures, figures
@@ -151,12 +152,17 @@ def to_json(values: Mapping[str, Any]) -> str:
 
 
 def write_text(text: str, target: Path) -> Path:
-    """Write a file under a temporary name first, so that no half file is left behind."""
+    """Write a file under a temporary name first, so that no half file is left behind.
+
+    Raises:
+        OSError: it cannot be written; names the file.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        with writing(target):
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
     return target

@@ -1,9 +1,12 @@
-"""Sentences for the errors that a user can mend: bad input, missing files and missing extras."""
+"""Sentences for the errors that a user can mend: bad input, missing files, full disks and missing extras."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
+from pathlib import Path
 
 DISTRIBUTION = "ebbflow"
 
@@ -23,7 +26,25 @@ def explanation(error: BaseException) -> str | None:
         return f"{error.args[0]}; check the name, or install the time zones: pip install tzdata"
     if isinstance(error, (ValueError, ChildProcessError)):
         return str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        # The system's own, with a number and a reason; what a library raises in its place may be a bug.
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return None
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Let an error of the operating system name the file: what fails on writing, as on a full disk, does not.
+
+    Raises:
+        OSError: what happened in the block, with `target` as its file where it named none.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(target)
+        raise
 
 
 def missing_extra(module: str) -> str | None:

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...configs.explain import writing
 from ...configs.messages import ConfigError
 from ...envs.encoding import observation_hash
 from .graph import check_graph
@@ -79,6 +80,7 @@ def write_bundle(folder: str | Path, model: bytes, manifest: Manifest, *, replac
 
     Raises:
         ConfigError: something else is there, or `load_bundle` would refuse it.
+        OSError: it cannot be written; names the file.
     """
     folder = Path(folder)
     check_free(folder, replace)
@@ -89,7 +91,8 @@ def write_bundle(folder: str | Path, model: bytes, manifest: Manifest, *, replac
         files = {MODEL: model, MANIFEST: manifest.to_json().encode()}
         sums = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
         for name, content in {**files, DIGESTS: sums.encode()}.items():
-            (beside / name).write_bytes(content)
+            with writing(folder / name):
+                (beside / name).write_bytes(content)
         written = load_bundle(beside)
         _put(beside, folder)
     finally:

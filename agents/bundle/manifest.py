@@ -50,12 +50,13 @@ class Manifest(_Part):
     Args:
         schema_version: of the bundle.
         observation_hash: of the observation that it was trained on.
-        trained_on: names of the scenarios.
+        trained_on: names of the scenarios, and of those behind fleets that were drawn beside them.
         run_id: of the training run.
         settings_hash: of the run's resolved settings.
         versions: of program and packages that made it.
         parity: of graph and network.
-        training_ranges: 0.1 and 99.9 % quantiles of each number of the observation, in training, by field.
+        training_ranges: 0.1 and 99.9 % quantiles of each number of the observation, in training, by field; of several
+            fleets the least and the greatest.
         evaluation: figures by scenario, empty where it was not evaluated.
     """
 

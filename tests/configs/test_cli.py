@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ebbflow.configs.cli import main
-from ebbflow.configs.explain import explanation, missing_extra
+from ebbflow.configs.explain import explanation, missing_extra, writing
 
 from ..machine import slowness  # noqa: TID252
 
@@ -200,6 +201,20 @@ def test_help_comes_up_in_under_half_a_second(tmp_path: Path) -> None:
 )
 def test_the_extra_of_a_module(module: str, extra: str) -> None:
     assert f"[{extra}]" in (missing_extra(module) or "")
+
+
+def test_an_error_of_the_system_is_told_with_its_file_and_reason() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "run/run.json")
+    assert explanation(full) == "run/run.json: No space left on device"
+    assert explanation(OSError(errno.ENOSPC, "No space left on device")) == "No space left on device"
+    assert explanation(ConnectionError("a library's own words")) is None
+    assert explanation(OSError()) is None
+
+
+def test_what_fails_on_writing_is_told_with_its_file() -> None:
+    with pytest.raises(OSError, match="No space left") as caught, writing(Path("mine")):
+        Path("/dev/full").write_text("x")
+    assert explanation(caught.value) == "mine: No space left on device"
 
 
 def test_a_module_of_no_extra_is_a_bug() -> None:

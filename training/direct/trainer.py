@@ -46,11 +46,11 @@ class DirectTrainer:
     Args:
         banks: packed days, one bank per fleet; every candidate plays days of one, which changes by generation.
         settings: see `DirectSettings`.
-        network: to begin with; None: a fresh one. Its layers stay as they are and are not played.
+        network: to begin with, whose rule alone answers; None: a fresh one. Its layers stay as they are.
         reserve: what the projection keeps back; one for all banks, or one for each.
 
     Raises:
-        ValueError: no bank is given.
+        ValueError: no bank is given, or the network's layers have learned to answer.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class DirectTrainer:
             raise ValueError("no bank of days is given; pack some with envs.world.bank.pack")
         self.settings = settings or DirectSettings()
         self.network = network or fresh_network(self.settings.seed)
+        _check_rule(self.network)
         self._fleets = list(zip(banks, one_each(reserve, len(banks)), strict=True))
         self._playing: tuple[int, RulePlayer] | None = None  # one at a time: each holds a thousand worlds
         self._start = self.network.rule.detach().double().numpy().copy()
@@ -173,3 +174,12 @@ class DirectTrainer:
             candidates = self._ask()
             self._draw()
             self._tell(candidates, figures)
+
+
+def _check_rule(network: SetNetwork) -> None:
+    """Refuse a network that does not act as its rule: the search would find numbers for what is never deployed."""
+    if not network.is_rule():
+        raise ValueError(
+            "the network to begin with acts by its learned layers too, and a direct search plays and changes its rule "
+            "alone; train it on with -a pathwise, or begin without it"
+        )

@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 
 PlaceArgument = Annotated[
-    Path, typer.Argument(help="A run's folder, or a file of weights in it.", metavar="CHECKPOINT_OR_RUN")
+    Path,
+    typer.Argument(
+        help="A run's folder, whose best network is taken, or a file like its network.pt; not a checkpoint.pt.",
+        metavar="RUN_OR_NETWORK",
+    ),
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder of the bundle; new, or empty.", show_default=False)]
 ReplaceOption = Annotated[bool, typer.Option("--replace", help="Put it in the place of a bundle that is there.")]
@@ -34,8 +38,9 @@ def export(
 
     check_free(out, replace)
     saved = load_network(place)
-    origin, errors = origin_of(place, saved.facts), Console(stderr=True)
+    errors = Console(stderr=True)
     with errors.status("tracing the network and comparing graph and network"):
+        origin = origin_of(place, saved.facts)
         made = export_network(saved.network, out, origin, tolerance=tolerance, replace=replace)
     console, parity = Console(), made.manifest.parity
     kind = max(parity.worst, key=lambda name: parity.worst[name])

@@ -1,15 +1,25 @@
-"""Where the network of a run's folder comes from, read from what the run wrote."""
+"""Where the network of a run's folder comes from: what the run wrote, and some of the days that it trained on."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...agents.days import DayRequest, draw_days
+from ...envs.world.parts import TRAIN
+from ...envs.world.scenario import Scenario
 from ...envs.world.sources import ScenarioFiles
+from ..distribution import Distribution, draw_fleet, fleet_days
+from ..run.days import FLEET_DAYS, fleets_beside
 from ..run.folder import VALIDATIONS_FILE, RunFolder
 from .bundle import Origin
+
+OWN_DAYS, DAYS_EACH, MOST_FLEETS = 16, 2, 64
+"""Days drawn again of the run's own scenario, of each fleet beside it, and of how many such fleets."""
 
 VALIDATION = "validation days of"
 FIGURES = ("net_cost_usd", "captured_percent", "unserved_kwh", "departures_met_percent")
@@ -24,21 +34,49 @@ def origin_of(place: Path, facts: Mapping[str, Any]) -> Origin:
 
     Raises:
         ConfigError: the run was written by a newer program.
+        OSError: a file of real data is not there any more.
+        ValueError: its scenario cannot be drawn.
     """
     folder = RunFolder(place if place.is_dir() else place.parent)
     if not folder.exists:
         return Origin()
     told = folder.told()
     asked = told["settings"]
-    files: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in (asked.get("files") or {}).items()}
+    scenario, beside = asked["scenario"], _beside(asked)
+    found = _validation(folder.path, facts)
     return Origin(
-        trained_on=(asked["scenario"],),
-        overrides=tuple(asked.get("overrides", ())),
-        files=ScenarioFiles(**files) if files else None,
+        trained_on=tuple(dict.fromkeys([scenario, *(beside.presets if beside else ())])),
+        days=[_own_days(asked), *(_fleets_days(asked, beside) if beside else ())],
         run_id=str(folder.state().get("run_id", folder.path.resolve().name)),
         settings_hash=str(told.get("run_hash", "")),
-        evaluation={f"{VALIDATION} {asked['scenario']}": found} if (found := _validation(folder.path, facts)) else {},
+        evaluation={f"{VALIDATION} {scenario}": found} if found else {},
     )
+
+
+def _beside(asked: Mapping[str, Any]) -> Distribution | None:
+    """What the fleets beside the scenario were drawn from; None: there were none."""
+    if not asked.get("fleets"):
+        return None
+    return fleets_beside(asked["scenario"], tuple(asked.get("overrides", ())), asked.get("specialist", False))
+
+
+def _own_days(asked: Mapping[str, Any]) -> Sequence[Scenario]:
+    values: dict[str, Any] = asked.get("files") or {}
+    files = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    request = DayRequest(
+        asked["scenario"], tuple(asked.get("overrides", ())), asked.get("seed", 0),
+        days=min(OWN_DAYS, asked.get("train_days", OWN_DAYS)), split=TRAIN,
+        files=replace(ScenarioFiles(**files), part=TRAIN) if files else None,
+    )  # fmt: skip
+    return draw_days(request).scenarios
+
+
+def _fleets_days(asked: Mapping[str, Any], beside: Distribution) -> list[Sequence[Scenario]]:
+    """The first training days of each fleet."""
+    seed, numbers = asked.get("seed", 0), range(min(asked["fleets"], MOST_FLEETS))
+    with tempfile.TemporaryDirectory() as folder:  # for tariffs and markets, which the built days no longer need
+        drawn = [draw_fleet(beside, seed, number, Path(folder)) for number in numbers]
+        return [fleet_days(one, seed, n * FLEET_DAYS, DAYS_EACH) for n, one in zip(numbers, drawn, strict=True)]
 
 
 def _validation(folder: Path, facts: Mapping[str, Any]) -> dict[str, float | None]:

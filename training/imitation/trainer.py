@@ -194,7 +194,7 @@ class ImitationTrainer:
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm))
         if not math.isfinite(norm):
             raise FloatingPointError(
-                f"round {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; the weights were kept"
+                f"round {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; that step was not taken"
             )
         for group in self._optimiser.param_groups:
             group["lr"] = rate

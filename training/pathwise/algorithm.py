@@ -108,7 +108,7 @@ class Pathwise(BaseAlgorithm):
             progress_bar: show updates, time left and dollars.
 
         Raises:
-            FloatingPointError: dollars or gradient are no finite number; the weights are as before.
+            FloatingPointError: dollars or gradient are no finite number; that gradient step was not taken.
             ValueError: there is no environment.
         """
         if self.env is None:

@@ -47,7 +47,7 @@ class PathwiseTrainer:
         settings: see `PathwiseSettings`.
         network: to go on with; None: a fresh one.
         reserve: what the projection keeps back; one for all banks, or one for each.
-        device: where network and ledger are computed.
+        device: where the network answers and learns; days are played, and their slopes taken, on the CPU.
 
     Raises:
         ValueError: no bank is given.
@@ -85,7 +85,8 @@ class PathwiseTrainer:
         """Play days, differentiate their dollars, step.
 
         Raises:
-            FloatingPointError: dollars or gradient are no finite number; the weights are as before.
+            FloatingPointError: dollars or gradient are no finite number; that step was not taken, but the
+                update's earlier ones were, and silent layers have been woken.
         """
         began, s = time.process_time(), self.settings
         if self.done == 0 and self.network.is_silent():
@@ -166,7 +167,7 @@ class PathwiseTrainer:
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm))
         if not math.isfinite(norm) or not bool(torch.isfinite(loss)):
             raise FloatingPointError(
-                f"update {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; the weights were kept"
+                f"update {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; that step was not taken"
             )
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate()

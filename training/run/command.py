@@ -81,7 +81,7 @@ TrackingOption = Annotated[
     str | None,
     typer.Option(
         help="MLflow store: sqlite:///FILE, http://..., or none. By default MLFLOW_TRACKING_URI, else "
-        "sqlite:///mlflow.db.",
+        "sqlite:///mlflow.db. With --resume: another store for the run, or none, from then on.",
         rich_help_panel=RECORD,
         show_default=False,
     ),
@@ -105,7 +105,11 @@ BundleOption = Annotated[
     ),
 ]  # fmt: skip
 ResumeOption = Annotated[
-    Path | None, typer.Option(help="Go on with the run in this folder, as it was begun.", show_default=False)
+    Path | None,
+    typer.Option(
+        help="Go on with the run in this folder, as it was begun; beside it only --tracking is taken.",
+        show_default=False,
+    ),
 ]
 CheckpointOption = Annotated[
     float | None, typer.Option("--checkpoint-seconds", min=0, help="Seconds between checkpoints; 20 by default.")
@@ -158,12 +162,12 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in asked.items() if value is not None and value != ()}
     recorded: dict[str, Any] = {"tracking": tracking, "register": register, "test_days": test_days, "bundle": bundle}
-    said = any(value is not None for value in recorded.values())
+    said = any(value is not None for name, value in recorded.items() if name != "tracking")
     _check(scenario, resume, given, out, bool(set_) or any(files.values()) or said)
     from .work import train_and_tell
 
     if resume is not None:
-        train_and_tell(None, None, resume)
+        train_and_tell(None, None, resume, store=tracking)
         return
     from ...envs.world.sources import ScenarioFiles
     from .recording import recording_of
@@ -186,6 +190,14 @@ def _check(scenario: str | None, resume: Path | None, given: dict[str, Any], out
             raise ValueError("no scenario is given; name one (`ebbflow scenarios list`), or --resume a run's folder")
         if "minutes" in given and "updates" in given:
             raise ValueError("both --minutes and --updates are given; give one of them")
+        if "specialist" in given and not given.get("fleets"):
+            kind = "--specialist" if given["specialist"] else "--general"
+            raise ValueError(
+                f"{kind} says what drawn fleets are like, and none are drawn; add --fleets, or leave it out"
+            )
         return
     if scenario or given or more or out:
-        raise ValueError(f"a run is gone on with as it was begun; leave out all but --resume {resume}")
+        raise ValueError(
+            f"a run is gone on with as it was begun; leave out all but --resume {resume}, and --tracking if the run is "
+            "to be recorded elsewhere from now on"
+        )

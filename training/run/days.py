@@ -14,7 +14,7 @@ from ...envs.world.parts import TEST, TRAIN, VALIDATION
 from .settings import RunSettings
 
 if TYPE_CHECKING:
-    from ..distribution import Fleet
+    from ..distribution import Distribution, Fleet
 
 VALIDATION_SEED = 0
 """Every run of a scenario is judged on the same validation days, whatever its own seed."""
@@ -66,20 +66,28 @@ def training_banks(settings: RunSettings, days: DrawnDays, track: TrackFleets = 
         return TrainingBanks((own,), (days.reserve,))
     if settings.files:
         raise ValueError(f"fleets is {settings.fleets}, but drawn fleets have no real data; leave the files out")
-    from ..distribution import Distribution, drawn_fleets, specialist
+    from ..distribution import drawn_fleets
 
-    alike = settings.specialist
-    drawn = drawn_fleets(
-        specialist(settings.scenario, settings.overrides) if alike else Distribution(overrides=_common(settings)),
-        seed=settings.seed, fleets=settings.fleets, days=FLEET_DAYS,
-    )  # fmt: skip
+    beside = fleets_beside(settings.scenario, settings.overrides, settings.specialist)
+    drawn = drawn_fleets(beside, seed=settings.seed, fleets=settings.fleets, days=FLEET_DAYS)
     fleets = tuple(track(drawn))
     return TrainingBanks((own, *(fleet.bank for fleet in fleets)), (days.reserve, *(fleet.reserve for fleet in fleets)))
 
 
-def _common(settings: RunSettings) -> tuple[str, ...]:
-    """Of the scenario's overrides, those of the time grid: all others may not fit other presets."""
-    return tuple(text for text in settings.overrides if text.split("=")[0].strip() in TIME_GRID)
+def fleets_beside(scenario: str, overrides: tuple[str, ...], alike: bool) -> Distribution:
+    """What the fleets beside a scenario are drawn from.
+
+    Args:
+        scenario: a preset's name or the path of a settings `.toml`.
+        overrides: of the scenario, `dotted.key=value` each.
+        alike: they are like the scenario, mostly; else presets of all kinds.
+    """
+    from ..distribution import Distribution, specialist
+
+    if alike:
+        return specialist(scenario, overrides)
+    # All overrides but those of the time grid may not fit other presets.
+    return Distribution(overrides=tuple(text for text in overrides if text.split("=")[0].strip() in TIME_GRID))
 
 
 def validation_plan(settings: RunSettings) -> Plan:

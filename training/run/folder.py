@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ...agents.report import write_text
+from ...configs.explain import writing
 from ...configs.messages import ConfigError
-from ..weights import BEST_FILE, BEST_ZIP, ZIPPED, load_torch, save_bytes, save_torch
+from ..weights import BEST_FILE, BEST_ZIP, ZIPPED, load_network, load_torch, save_bytes, save_network, save_torch
 
 RUNS = Path("runs/train")
 RUN_FILE, STATE_FILE, CURVE_FILE, VALIDATIONS_FILE = "run.json", "state.json", "curve.jsonl", "validations.json"
 SETTINGS_FILE, CHECKPOINT_FILE, LOCK_FILE = "settings.toml", "checkpoint.pt", ".lock"
+START_FILE = "start.pt"
+"""The weights that the run began with, where it did not begin with fresh ones."""
+
 SCHEMA = 1
 
 RUNNING, INTERRUPTED, FAILED, FINISHED = "running", "interrupted", "failed", "finished"
@@ -31,6 +35,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._took_start = False
 
     @property
     def exists(self) -> bool:
@@ -69,6 +74,14 @@ class RunFolder:
         write_text(scenario_toml, self.path / SETTINGS_FILE)
         write_text(_json({"schema": SCHEMA, **told}), self.path / RUN_FILE)
 
+    def retell(self, **changes: Any) -> None:
+        """Change what the run was told, where that moves no weight.
+
+        Raises:
+            ConfigError: see `told`.
+        """
+        write_text(_json({**self.told(), **changes}), self.path / RUN_FILE)
+
     def refuse_old(self) -> None:
         """See that no run was begun here.
 
@@ -77,6 +90,25 @@ class RunFolder:
         """
         if self.exists:
             raise ConfigError(f"{self.path} holds a run; go on with it by --resume {self.path}, or name another --out")
+
+    def take_start(self, place: Path) -> None:
+        """Keep the weights to begin with: the run that they come from may replace them, or be gone.
+
+        Args:
+            place: a run's folder, or a file of weights.
+
+        Raises:
+            WeightsError: there are none, or they cannot be written.
+        """
+        network, facts = load_network(place)
+        self._took_start = True
+        save_network(network, self.path / START_FILE, facts)
+
+    @property
+    def start(self) -> Path | None:
+        """The weights that the run began with; None: fresh ones."""
+        file = self.path / START_FILE
+        return file if file.is_file() else None
 
     def told(self) -> dict[str, Any]:
         """What the run was told.
@@ -125,7 +157,7 @@ class RunFolder:
 
     def add_to_curve(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add updates to the curve."""
-        with (self.path / CURVE_FILE).open("a", encoding="utf-8") as stream:
+        with writing(self.path / CURVE_FILE), (self.path / CURVE_FILE).open("a", encoding="utf-8") as stream:
             stream.writelines(json.dumps(row) + "\n" for row in rows)
             stream.flush()
             os.fsync(stream.fileno())
@@ -147,6 +179,8 @@ class RunFolder:
         """Take the folder away again where no run was begun."""
         if not self.exists:
             (self.path / LOCK_FILE).unlink(missing_ok=True)
+            if self._took_start:
+                (self.path / START_FILE).unlink(missing_ok=True)
             with suppress(OSError):  # it holds something else
                 self.path.rmdir()
 

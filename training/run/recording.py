@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ Say = Callable[[str], None]
 BUNDLE = "bundle"
 EVALUATION = "evaluation"
 TEST_DAYS = 20
+RUN_STORE = "run_store"
+"""In the folder's state: the store that knows the run by its `run_id`."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,31 @@ def recording_of(
     return Recording(uri, name, TEST_DAYS if test_days is None else test_days, parent, whole)
 
 
+def recording_in(folder: RunFolder, store: str | None = None) -> Recording:
+    """What is recorded of a run that was begun before.
+
+    Args:
+        folder: of the run.
+        store: `none`, or the address of another MLflow store for it; None: as it was.
+
+    Raises:
+        ConfigError: no run was begun there.
+    """
+    kept = Recording(**folder.told()["recording"])
+    uri = kept.tracking if store is None else tracking_uri(store)
+    return kept if uri == kept.tracking else replace(kept, tracking=uri, parent="")
+
+
+def keep_recording(recording: Recording, folder: RunFolder) -> None:
+    """Record the run so from now on; where the store is another one, it lacks all that has been told so far."""
+    before = folder.told()["recording"]
+    if recording.to_json() == before:
+        return
+    store = folder.state().get(RUN_STORE, before["tracking"])
+    folder.write_state(**{RUN_STORE: store, "record_lacks": recording.tracking is not None})
+    folder.retell(recording=recording.to_json())
+
+
 def open_tracker(recording: Recording, folder: RunFolder, prepared: Prepared) -> Tracker:
     """The tracker of a run, new or gone on with.
 
@@ -84,23 +111,26 @@ def open_tracker(recording: Recording, folder: RunFolder, prepared: Prepared) ->
     """
     if recording.tracking is None:
         return NoTracker()
-    run_id = folder.state().get("run_id", "")
+    state = folder.state()
+    # Another store does not know the run by that name.
+    run_id = state.get("run_id", "") if state.get(RUN_STORE, recording.tracking) == recording.tracking else ""
     experiment = prepared.scenario.name
     tracker = MlflowTracker(recording.tracking, experiment, folder.path.name, run_id=run_id, parent=recording.parent)
     if not run_id:
         tracker.parameters(_parameters(prepared))
         tracker.tag(_tags(prepared))
-        folder.write_state(run_id=tracker.run_id)
+        folder.write_state(**{"run_id": tracker.run_id, RUN_STORE: recording.tracking})
         tracker.artifact(folder.path / SETTINGS_FILE)
     return tracker
 
 
 def finish(recording: Recording, prepared: Prepared, best: Mapping[str, Any], tracker: Tracker, say: Say) -> None:
-    """Make the bundle of the best network, evaluate it on unseen days, keep all of it, and register it.
+    """Make the bundle of the best network, evaluate it on unseen days, keep all of it, and register it, once.
 
     A policy that is no set network stays the zip that it is: evaluated and kept, but not registered.
 
     Raises:
+        OSError: something cannot be written.
         ValueError: the bundle does not answer as the network does, or the store does not answer.
     """
     folder = prepared.folder.path
@@ -130,8 +160,19 @@ def _hand_in(recording: Recording, prepared: Prepared, made: Path, tracker: Mlfl
     elif not recording.model:
         tracker.artifact(made, BUNDLE)
     else:
-        version = register(tracker, made, recording.model, final_request(prepared.settings))
-        say(f"registered {version} as challenger; `ebbflow promote {recording.model}` compares it with the champion")
+        _register_once(recording.model, prepared, tracker, say)
+
+
+def _register_once(model: str, prepared: Prepared, tracker: MlflowTracker, say: Say) -> None:
+    """Going on for the sake of a record that lacks something takes the alias from no later challenger."""
+    kept = prepared.folder.state().get("registered", {})
+    if kept.get("store") == tracker.uri:
+        say(f"it is registered already, as {kept['model']} version {kept['version']}")
+        return
+    version = register(tracker, prepared.folder.path / BUNDLE, model, final_request(prepared.settings))
+    told = {"store": tracker.uri, "model": version.name, "version": version.number}
+    prepared.folder.write_state(registered=told)
+    say(f"registered {version} as challenger; `ebbflow promote {model}` compares it with the champion")
 
 
 def _export(folder: Path) -> None:

@@ -51,7 +51,7 @@ class RunSettings(Section):
         validations: how often the network is tried on them.
         checkpoint_s: seconds between checkpoints.
         device: where torch computes.
-        start: weights to begin with, a run's folder or its file; None: fresh ones.
+        start: weights to begin with, a run's folder or its file, of which the run keeps a copy; None: fresh ones.
     """
 
     scenario: str

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ...agents.days import DrawnDays
-from ...agents.evaluation.keys import code_digest
 from ...agents.evaluation.plan import Plan
 from ...configs.dump import to_toml
 from ...configs.messages import ConfigError, describe
 from ...envs.world.settings import ScenarioSettings
 from ..tracking.facts import facts
 from .days import training_days, validation_plan
+from .device import check_device
 from .folder import RunFolder
 from .learners import Learner, Make, make_learner, updates_in
+from .program import program_digest
 from .screen import Screen
 from .settings import RunSettings, run_hash
 
@@ -38,7 +40,7 @@ class Prepared:
 
 
 def begin(settings: RunSettings, folder: RunFolder, screen: Screen, more: Mapping[str, Any]) -> Prepared:
-    """Prepare a new run in a folder that has none; nothing is written before all of it can be had.
+    """Prepare a new run in a folder that has none; `run.json` is not written before all of it can be had.
 
     Args:
         settings: of the run.
@@ -48,10 +50,15 @@ def begin(settings: RunSettings, folder: RunFolder, screen: Screen, more: Mappin
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: an unknown name, a setting that breaks its rule, or a run in the folder.
+        OSError: what the folder should hold cannot be written.
+        ValueError: an unknown name, a setting that breaks its rule, a device that is not there, or a run in the folder.
     """
+    folder.refuse_old()
+    check_device(settings.device)
+    if settings.start is not None:
+        folder.take_start(Path(settings.start))
     days, plan = _days(settings, screen), validation_plan(settings)
-    make = _maker(settings, days, screen)
+    make = _maker(settings, days, folder, screen)
     updates = settings.updates
     if settings.minutes is not None:
         screen.say("timing a few updates")
@@ -64,7 +71,7 @@ def begin(settings: RunSettings, folder: RunFolder, screen: Screen, more: Mappin
         "updates": learner.total,
         "algorithm_settings": asdict(learner.settings),
         "run_hash": hashed,
-        "code": code_digest(),
+        "code": program_digest(),
         "facts": facts(),
         **more,
     }
@@ -77,6 +84,7 @@ def go_on(folder: RunFolder, screen: Screen) -> Prepared:
 
     Raises:
         ConfigError: there is none, or it cannot be read.
+        ValueError: its device is not there.
     """
     told = folder.told()
     try:
@@ -84,10 +92,14 @@ def go_on(folder: RunFolder, screen: Screen) -> Prepared:
         settings = RunSettings.model_validate_json(json.dumps(told["settings"]))
     except ValidationError as error:
         raise ConfigError(describe(error, RunSettings, str(folder.path), ())) from None
-    if told["code"] != code_digest():
-        screen.say("the program has changed since this run was begun: its weights will not be those of an unbroken run")
+    check_device(settings.device)
+    if told["code"] != program_digest():
+        screen.say(
+            "the program, or a package that it computes with, has changed since this run was begun: its weights will "
+            "not be those of an unbroken run"
+        )
     days, plan = _days(settings, screen), validation_plan(settings)
-    learner = _maker(settings, days, screen)(told["updates"])
+    learner = _maker(settings, days, folder, screen)(told["updates"])
     return Prepared(folder, settings, learner, days, plan, _scenario(days), _hash(settings, days, learner), told)
 
 
@@ -95,7 +107,10 @@ def _days(settings: RunSettings, screen: Screen) -> DrawnDays:
     return training_days(settings, lambda days: screen.track(days, settings.train_days, "days"))
 
 
-def _maker(settings: RunSettings, days: DrawnDays, screen: Screen) -> Make:
+def _maker(settings: RunSettings, days: DrawnDays, folder: RunFolder, screen: Screen) -> Make:
+    """The maker of the learner, which begins with the weights that the run's own folder keeps."""
+    own = folder.start
+    settings = settings if own is None else settings.model_copy(update={"start": str(own)})
     return make_learner(settings, days, lambda fleets: screen.track(fleets, settings.fleets, "fleets"))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..tracking.store import connect
-from ..tracking.tracker import FAILED, FINISHED, GIVEN_UP, INTERRUPTED, Tracker
+from ..tracking.store import NOWHERE, connect
+from ..tracking.tracker import FAILED, FINISHED, GIVEN_UP, INTERRUPTED, Tracker, TrackingError
 from .folder import RunFolder, free_folder, run_name
 from .interrupt import Interrupt
-from .recording import Recording, finish, open_tracker
+from .recording import Recording, finish, keep_recording, open_tracker, recording_in
 from .references import References
 from .screen import Screen
 from .session import GivenUpError, RunStoppedError, Session, Watch
@@ -25,6 +25,7 @@ def train_and_tell(
     out: Path | None,
     screen: Screen | None = None,
     watch: Watch | None = None,
+    store: str | None = None,
 ) -> Path:
     """Train to the end, with progress; returns the run's folder.
 
@@ -34,6 +35,8 @@ def train_and_tell(
         out: the folder; None: a new one.
         screen: what people see; None: stderr.
         watch: told of every validation.
+        store: of a run that is gone on with: `none`, or the MLflow store that it is recorded in from now on; None: as
+            it was.
 
     Raises:
         KeyboardInterrupt: asked to stop; everything is saved.
@@ -42,13 +45,13 @@ def train_and_tell(
     """
     screen, folder = screen or Screen(), RunFolder(out or _new_folder(settings))
     if settings is None or recording is None:
-        recording = Recording(**folder.told()["recording"])
-        settings = None
+        settings, recording = None, recording_in(folder, store)
     else:
         folder.refuse_old()
-    if recording.tracking is not None:
-        connect(recording.tracking)  # before anything that takes long
+    _connect(recording, folder)
     with folder.locked():
+        if settings is None:
+            keep_recording(recording, folder)
         if folder.state().get("recorded") and not folder.state().get("record_lacks"):
             screen.say(f"{folder.path}: nothing is left to do")
             return folder.path
@@ -70,9 +73,26 @@ def train_and_tell(
                 folder.write_state(record_lacks=bool(tracker.trouble))
             if tracker.trouble:
                 screen.say(
-                    f"{tracker.trouble}\nsend what it lacks, once it answers: ebbflow train --resume {folder.path}"
+                    f"{tracker.trouble}\nsend what it lacks, once it answers: ebbflow train --resume {folder.path}\n"
+                    f"or record all of it elsewhere: {_elsewhere(folder)}"
                 )
     return folder.path
+
+
+def _connect(recording: Recording, folder: RunFolder) -> None:
+    """See that the store answers, before anything that takes long."""
+    if recording.tracking is None:
+        return
+    try:
+        connect(recording.tracking)
+    except TrackingError as error:
+        if not folder.exists:
+            raise
+        raise TrackingError(f"{error}\ngo on without it: {_elsewhere(folder, NOWHERE)}") from error
+
+
+def _elsewhere(folder: RunFolder, store: str = "STORE") -> str:
+    return f"ebbflow train --resume {folder.path} --tracking {store}"
 
 
 def _new_folder(settings: RunSettings | None) -> Path:

@@ -15,7 +15,10 @@ class TrackingError(ValueError):
 
 
 class Tracker(Protocol):
-    """Takes what a run has to tell; calls return at once, sending is its own affair."""
+    """Takes what a run has to tell, and raises nothing where it cannot be sent.
+
+    `log` returns at once, and is sent later; `tag`, `artifact` and `close` take as long as the store takes to answer.
+    """
 
     @property
     def run_id(self) -> str:

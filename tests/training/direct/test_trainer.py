@@ -122,6 +122,16 @@ def test_settings_out_of_range_are_refused(changed: dict[str, float], said: str)
         DirectSettings(**changed)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("name", "value"), [("head.2.bias", 0.8), ("level.2.weight", 0.1), ("shortcut", 0.5)])
+def test_a_network_that_is_more_than_its_rule_is_refused(homes: Bank, name: str, value: float) -> None:
+    """It would be searched for numbers that cost something else once its layers add their own."""
+    network = SetNetwork()
+    with torch.no_grad():
+        network.get_parameter(name).fill_(value)
+    with pytest.raises(ValueError, match=r"acts by its learned layers too.*train it on with -a pathwise"):
+        DirectTrainer([homes], SMALL, network=network)
+
+
 def test_no_bank_is_refused() -> None:
     with pytest.raises(ValueError, match="no bank of days"):
         DirectTrainer([])

@@ -16,13 +16,17 @@ from ebbflow.agents.days import DayRequest, draw_days
 from ebbflow.agents.run import run_days
 from ebbflow.configs.cli import main
 from ebbflow.configs.load import ConfigError
-from ebbflow.envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, bounds
+from ebbflow.envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, Observation, bounds
+from ebbflow.training.export import origin
 from ebbflow.training.export.bundle import Origin, export_network
 from ebbflow.training.export.graph import network_to_onnx
-from ebbflow.training.export.observations import adversarial, recorded
+from ebbflow.training.export.observations import Seen, adversarial, recorded
 from ebbflow.training.export.parity import ParityError, prove_parity
 from ebbflow.training.export.ranges import training_ranges
 from ebbflow.training.policy import SetNetwork, SetNetworkSizes, TorchPolicy
+from ebbflow.training.run import days as days_of_run
+from ebbflow.training.run.folder import RunFolder
+from ebbflow.training.run.settings import RunSettings
 from ebbflow.training.weights import save_network
 
 
@@ -140,7 +144,48 @@ def test_ranges_are_quantiles_of_connected_cars() -> None:
     seen = recorded(days, TorchPolicy(network()))
     at = [field.name for field in PORT_FIELDS].index("soc")
     values = np.concatenate([one.observation.ports[..., at][one.observation.mask == 1] for one in seen])
-    assert training_ranges(seen)["soc"] == tuple(np.quantile(values, (0.001, 0.999)))
+    assert training_ranges([seen])["soc"] == tuple(np.quantile(values, (0.001, 0.999)))
+
+
+def test_a_small_fleet_among_large_ones_widens_the_ranges() -> None:
+    def fleet(cars: int, value: float, here: float = 1.0) -> list[Seen]:
+        shapes = ((1, cars, sum(f.width for f in PORT_FIELDS)), (1, sum(f.width for f in CONTEXT_FIELDS)), (1, cars))
+        ports, around, mask = (np.full(shape, value, np.float32) for shape in shapes)
+        return [Seen(Observation(ports, around, np.full_like(mask, here)), np.zeros(cars, int), np.zeros(1, int), 1)]
+
+    made = training_ranges([fleet(5000, 0.5), fleet(1, 0.75)])
+    assert set(made.values()) == {(0.5, 0.75)}
+    empty = training_ranges([fleet(2, 0.5), fleet(2, 0.75, here=0.0)])
+    assert empty[PORT_FIELDS[0].name] == (0.5, 0.5)
+    assert training_ranges([]) == {}
+
+
+def test_the_origin_of_a_run_on_drawn_fleets_is_the_days_that_it_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for module in (days_of_run, origin):
+        monkeypatch.setattr(module, "FLEET_DAYS", 3)
+    told = RunSettings(
+        scenario="home-texas", overrides=("ports=3", "interval_minutes=60"), updates=1, train_days=3, fleets=2, seed=4
+    )
+    RunFolder(tmp_path).begin({"settings": told.model_dump(mode="json")}, "")
+    found = origin.origin_of(tmp_path, {})
+    assert found.trained_on == ("home-texas", "home-california", "depot-workplace")
+    banks = days_of_run.training_banks(told, days_of_run.training_days(told)).banks
+    assert [len(days) for days in found.days] == [3, 2, 2]
+    for days, bank in zip(found.days, banks, strict=True):
+        for ours, trained in zip(days, bank.scenarios, strict=False):
+            np.testing.assert_array_equal(ours.import_price_usd_per_kwh, trained.import_price_usd_per_kwh)
+            assert ours.n_ports == trained.n_ports
+
+
+def test_a_specialist_is_told_to_be_of_its_own_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origin, "DAYS_EACH", 1)
+    asked = {"scenario": "home-texas", "overrides": ["ports=3"], "fleets": 1, "specialist": True, "train_days": 1}
+    RunFolder(tmp_path).begin({"settings": asked}, "")
+    found = origin.origin_of(tmp_path, {})
+    assert (found.trained_on, [len(days) for days in found.days]) == (("home-texas",), [1, 1])
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,21 +17,31 @@ import torch
 
 from ebbflow.configs.cli import main as ebbflow
 from ebbflow.training.pathwise import PathwiseTrainer
-from ebbflow.training.run import references, session
+from ebbflow.training.policy import SetNetwork
+from ebbflow.training.run import program, references, session, start
 from ebbflow.training.run.folder import RunFolder
 from ebbflow.training.run.recording import Recording
 from ebbflow.training.run.session import RunStoppedError
 from ebbflow.training.run.settings import RunSettings
 from ebbflow.training.run.work import train_and_tell
-from ebbflow.training.weights import load_network
+from ebbflow.training.weights import load_network, save_network
 
 from .conftest import small_settings
 
 NOTHING = Recording(None, bundle=False)
-COMMAND = [
-    "train", "home-texas", "-a", "pathwise", "--set", "ports=3", "--set", "interval_minutes=60",
-    "--set", "training.worlds=4", "--train-days", "12", "--validation-days", "3", "--tracking", "none", "--no-bundle",
-]  # fmt: skip
+SMALL = {"pathwise": ("training.worlds=4",), "direct": ("training.candidates=4", "training.days=16")}
+
+
+def command(algorithm: str) -> list[str]:
+    """What `small_settings` says, typed."""
+    told = ("ports=3", "interval_minutes=60", *SMALL[algorithm])
+    return [
+        "train", "home-texas", "-a", algorithm, *(word for text in told for word in ("--set", text)),
+        "--train-days", "12", "--validation-days", "3", "--tracking", "none", "--no-bundle",
+    ]  # fmt: skip
+
+
+COMMAND = command("pathwise")
 
 
 def train(out: Path | str, settings: RunSettings | None = None, recording: Recording = NOTHING) -> RunFolder:
@@ -112,17 +123,19 @@ def test_a_finished_run_has_nothing_left_to_do(unbroken: RunFolder, capsys: pyte
     assert (unbroken.path / "checkpoint.pt").read_bytes() == before
 
 
-def test_a_killed_run_goes_on_to_the_same_weights() -> None:
-    """`kill -9` of the real command, behind a checkpoint that lies some updates back."""
-    whole = train("whole", small_settings(updates=12))
-    command = [sys.executable, "-m", "ebbflow.configs.cli", *COMMAND, "--updates", "12", "--checkpoint-seconds", "0.3"]
-    with subprocess.Popen([*command, "--out", "killed"], stderr=subprocess.DEVNULL) as process:
+@pytest.mark.parametrize(("algorithm", "updates", "checkpoint_s"), [("pathwise", 12, "0.3"), ("direct", 60, "0.05")])
+def test_a_killed_run_goes_on_to_the_same_weights(algorithm: str, updates: int, checkpoint_s: str) -> None:
+    """`kill -9` of the real command, behind a checkpoint that may lie some updates back."""
+    whole = train("whole", small_settings(updates=updates, algorithm=algorithm, training=SMALL[algorithm]))
+    budget = ["--updates", str(updates), "--checkpoint-seconds", checkpoint_s, "--out", "killed"]
+    typed = [sys.executable, "-m", "ebbflow.configs.cli", *command(algorithm), *budget]
+    with subprocess.Popen(typed, stderr=subprocess.DEVNULL) as process:
         folder = RunFolder(Path("killed"))
         while folder.state().get("update", 0) < 3:
             assert process.poll() is None, "ended before it could be killed"
             time.sleep(0.02)
         process.kill()
-    assert folder.state()["update"] < 12
+    assert folder.state()["update"] < updates
     assert folder.state()["status"] == "running"
     assert ebbflow(["train", "--resume", "killed"]) == 0
     assert torch.equal(weights(folder), weights(whole))
@@ -170,6 +183,52 @@ def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(
     assert torch.equal(weights(go_on("run")), weights(unbroken))
 
 
+def test_a_disk_that_is_full_from_the_start_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin, most = RunFolder.begin, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full(folder: RunFolder, told: Any, scenario_toml: str) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, most[1]))
+        begin(folder, told, scenario_toml)
+
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        monkeypatch.setattr(RunFolder, "begin", full)
+        code = ebbflow([*COMMAND, "--updates", "2", "--out", "run"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert code == 2
+    assert "error: run/settings.toml: File too large" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_before_days_are_drawn(
+    device: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(start, "training_days", None)
+    assert ebbflow([*COMMAND, "--updates", "2", "--device", device]) == 2
+    assert f"device is {device!r}, where torch cannot compute: " in capsys.readouterr().err
+    assert not list(Path("runs").glob("train/*"))
+
+
+def test_a_program_that_has_changed_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = program._version
+    folder = train("run", small_settings(updates=1, validations=1))
+    folder.write_state(recorded=False)
+    go_on("run")
+    assert "has changed" not in capsys.readouterr().err
+    folder.write_state(recorded=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "_version", lambda name: "0" if name == "torch" else version(name))
+        patch.setattr(start, "program_digest", program.program_digest.__wrapped__)
+        go_on("run")
+    assert "a package that it computes with, has changed since this run was begun" in capsys.readouterr().err
+
+
 def test_changed_settings_behind_a_run_are_refused() -> None:
     train("run", small_settings(updates=1, validations=1))
     file = Path("run/run.json")
@@ -189,6 +248,27 @@ def test_a_run_can_begin_with_the_weights_of_another(unbroken: RunFolder) -> Non
     assert first.sizes == load_network(begun.path).network.sizes
 
 
+def test_a_run_keeps_the_weights_that_it_begins_with(unbroken: RunFolder) -> None:
+    """Before the first checkpoint too, the run that they come from may be trained on, or be gone."""
+    shutil.copytree(unbroken.path, "other")
+    settings = small_settings(start="other", updates=1, validations=1)
+    first = weights(train("next", settings))
+    shutil.rmtree("other")
+    (Path("next") / "checkpoint.pt").unlink()
+    (Path("next") / "state.json").unlink()
+    assert torch.equal(weights(go_on("next")), first)
+
+
+def test_a_direct_search_does_not_begin_with_learned_layers() -> None:
+    network = SetNetwork()
+    with torch.no_grad():
+        network.get_parameter("head.2.bias").fill_(0.8)
+    save_network(network, Path("learned.pt"), {})
+    with pytest.raises(ValueError, match="train it on with -a pathwise"):
+        train("next", small_settings(start="learned.pt", algorithm="direct", training=()))
+    assert not Path("next").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -200,6 +280,8 @@ def test_a_run_can_begin_with_the_weights_of_another(unbroken: RunFolder) -> Non
         (["train", "home-texas", "--resume", "nowhere"], "leave out all but --resume nowhere"),
         (["train", "home-texas", "--algorithm", "magic"], "unknown training preset 'magic'"),
         (["train", "home-texas", "--start", "nowhere"], "no such file"),
+        (["train", "home-texas", "--specialist"], "--specialist says what drawn fleets are like, and none are drawn"),
+        (["train", "home-texas", "--general", "--fleets", "0"], "--general says what drawn fleets are like"),
         (["train", "home-texas", "--tracking", "none", "--register"], "--register needs a tracking store"),
     ],
 )
