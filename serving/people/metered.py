@@ -59,8 +59,8 @@ def piece_of(cycle: Cycle, after: DispatchRequest | None, until_s: float) -> Pie
     names, here = request.sites.id.tolist(), request.ports.plugged == 1
     cars = np.bincount(request.ports.site, power, len(names))
     columns = (request.sites.net_load_kw, request.sites.baseline_kw[:, 0], cars)
-    told = (dict(zip(names, column.tolist(), strict=True)) for column in columns)
-    return Piece(request.start_s, end_s, *told, int(here.sum()), int((here & measured).sum()))
+    without, baseline, drawn = (dict(zip(names, column.tolist(), strict=True)) for column in columns)
+    return Piece(request.start_s, end_s, without, baseline, drawn, int(here.sum()), int((here & measured).sum()))
 
 
 def _drawn_kw(cycle: Cycle, after: DispatchRequest | None) -> tuple[Array, Array]:
