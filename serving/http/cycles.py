@@ -77,9 +77,9 @@ def decisions(
     limit: Annotated[int, Query(ge=1, le=1000)] = 96,
 ) -> Response:
     """What a port was told, the latest cycle first: `from` and `until` bound the cycles' starts."""
-    bounds: list[Any] = [None if time is None else time.timestamp() for time in (since, until)]
-    refuse_too_much(service.ledger, request.app.state.limits.ports_read, fleet, *bounds, limit)
-    found = decisions_of(service.ledger, fleet, port, *bounds, limit=limit)
+    from_s, until_s = (None if time is None else time.timestamp() for time in (since, until))
+    refuse_too_much(service.ledger, request.app.state.limits.ports_read, fleet, from_s, until_s, limit)
+    found = decisions_of(service.ledger, fleet, port, from_s, until_s, limit=limit)
     return Response(canonical_json({"fleet": fleet, "port": port, "decisions": list(found)}), media_type=JSON)
 
 

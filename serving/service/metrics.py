@@ -108,7 +108,7 @@ class Metrics:
     def forget_fleet(self, fleet: str) -> None:
         """Tell no longer of a fleet that is not in mind any more."""
         own = (self.last, self.breaker, self.prices, self.unusual, self.shortfall)
-        series = [(gauge, (fleet,)) for gauge in own]
+        series: list[tuple[Gauge, tuple[str, ...]]] = [(gauge, (fleet,)) for gauge in own]
         series += [(self.setpoint, (fleet, way)) for way in ("import", "export")]
         series += [(self.oldest, (fleet, signal)) for signal in SIGNALS]
         for gauge, labels in series:

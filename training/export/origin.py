@@ -62,7 +62,7 @@ def _beside(asked: Mapping[str, Any]) -> Distribution | None:
 
 def _own_days(asked: Mapping[str, Any]) -> Sequence[Scenario]:
     values: dict[str, Any] = asked.get("files") or {}
-    files = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    files: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in values.items()}
     request = DayRequest(
         asked["scenario"], tuple(asked.get("overrides", ())), asked.get("seed", 0),
         days=min(OWN_DAYS, asked.get("train_days", OWN_DAYS)), split=TRAIN,

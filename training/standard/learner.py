@@ -72,7 +72,7 @@ class StandardLearner:
             self._env = make_env(settings, bank, reserve)
             self._model: Any = make_algorithm(algorithm, settings, self._env, device, sizes)
         self._buffer: Any = getattr(self._model, "replay_buffer", None)
-        self._steps = self._env.get_attr("simulator")[0].n_steps * self._env.num_envs  # of an update
+        self._steps = int(self._env.get_attr("simulator")[0].n_steps * self._env.num_envs)  # of an update
         if network is not None:
             self.network.load_state_dict(network.state_dict())
 
