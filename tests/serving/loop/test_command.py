@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from ebbflow.configs.cli import main
-from ebbflow.configs.messages import ConfigError
 from ebbflow.serving.loop.clock import SimulatedClock
 from ebbflow.serving.loop.options import Options
-from ebbflow.serving.loop.start import LIVE, make_decider, price_source
+from ebbflow.serving.loop.start import LIVE, make_decider
 
 from ..core.small_fleet import request  # noqa: TID252
 from ..ports.web_server import Says, WebServer  # noqa: TID252
@@ -149,27 +148,6 @@ def test_a_mistake_is_one_sentence(arguments: list[str], why: str, capsys: Any) 
     told = capsys.readouterr().err
     assert why in told
     assert "Traceback" not in told
-
-
-@pytest.mark.parametrize(
-    ("prices", "why"),
-    [
-        (["https://a.example/p", "https://b.example/p"], "goes to one URL, and --prices names 2"),
-        (["prices.csv"], "goes to one URL, and --prices names 0"),
-        (["http://a.example/p"], "would go to a.example in plain text; use https"),
-        (["http://localhost.a.example/p"], "plain text"),
-        (["https://a.example/p", "prices.csv"], None),
-        (["http://127.0.0.1:8000/p"], None),
-    ],
-)
-def test_a_token_of_prices_goes_to_one_place_and_in_secret(prices: list[str], why: str | None) -> None:
-    options = Options("files:.", prices=tuple(prices), prices_token="secret")
-    if why is None:
-        assert price_source(options, None) is not None
-        return
-    with pytest.raises(ConfigError, match=why) as told:
-        price_source(options, None)
-    assert "secret" not in str(told.value)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
