@@ -149,7 +149,7 @@ class Metrics:
         self.breaker.labels(answer.fleet).set(outcome.memory.breaker.is_open)
         self.commands.inc(answer.totals.commands_due)
         self.clipped.inc(answer.totals.clipped_kw)
-        self.show_last(answer.fleet, answer.cycle_start_s)
+        self.last.labels(answer.fleet).set(answer.cycle_start_s)
         self.setpoint.labels(answer.fleet, "import").set(answer.totals.import_kw)
         self.setpoint.labels(answer.fleet, "export").set(answer.totals.export_kw)
         self._count_decisions(outcome)
