@@ -13,6 +13,7 @@ from ...envs.bench import machine
 from ...envs.encoding import observation_hash
 from ..run.days import training_days, validation_plan
 from ..run.learners import Learner, Make, Tick, make_learner, updates_in
+from ..run.program import program_digest
 from ..run.references import FOLDER, MPC, References
 from ..run.settings import RunSettings
 from ..run.validation import Validator
@@ -46,8 +47,8 @@ def draw_curve(
 ) -> dict[str, Any]:
     """Train under a training preset, and add its curve to the JSON file `path`; what was interrupted goes on.
 
-    A finished curve of the same settings is left as it is. Beside the file lies a checkpoint until the curve is
-    finished; after an interruption nothing but the time since the last point is lost.
+    A finished curve of the same settings and program is left as it is. Beside the file lies a checkpoint until the
+    curve is finished; after an interruption nothing but the time since the last point is lost.
 
     Args:
         settings: scenario, preset, seed, minutes of CPU time, days.
@@ -60,9 +61,9 @@ def draw_curve(
     """
     terms = _terms(settings)
     name = f"{settings.algorithm}/{settings.seed}"
-    asked = {"minutes": settings.minutes, "overrides": list(settings.training)}
+    asked = {"minutes": settings.minutes, "overrides": list(settings.training), "program": program_digest()}
     known = (report := _kept(path, terms))["curves"].get(name, {})
-    if known.get("finished") and {key: known[key] for key in asked} == asked:
+    if known.get("finished") and {key: known.get(key) for key in asked} == asked:
         say(f"{name} is finished; its last point: {_words(known['points'][-1])}")
         return report
     judge = _judge(settings, say)

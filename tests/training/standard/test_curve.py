@@ -38,8 +38,16 @@ def shares(report: dict[str, Any], name: str) -> list[float]:
     return [point["captured_percent"] for point in report["curves"][name]["points"]]
 
 
-def test_an_interrupted_curve_goes_on_and_a_finished_one_is_left(tmp_path: Path) -> None:
-    whole, broken, said = tmp_path / "whole.json", tmp_path / "broken.json", []
+def curve_said(file: Path) -> str:
+    said: list[str] = []
+    curve.draw_curve(asked(), file, said.append)
+    return " ".join(said)
+
+
+def test_an_interrupted_curve_goes_on_and_a_finished_one_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = tmp_path / "whole.json", tmp_path / "broken.json"
     expected = shares(curve.draw_curve(asked(), whole), "ppo-ports/0")
     assert len(expected) == UPDATES + 1
 
@@ -53,8 +61,10 @@ def test_an_interrupted_curve_goes_on_and_a_finished_one_is_left(tmp_path: Path)
     assert shares(kept, "ppo-ports/0") == expected[:3]
     assert not kept["curves"]["ppo-ports/0"]["finished"]
     assert shares(curve.draw_curve(asked(), broken), "ppo-ports/0") == expected
-    assert curve.draw_curve(asked(), broken, said.append)["curves"]["ppo-ports/0"]["finished"]
-    assert "is finished" in said[0]
+    assert curve.draw_curve(asked(), broken)["curves"]["ppo-ports/0"]["finished"]
+    assert "is finished" in curve_said(broken)
+    monkeypatch.setattr(curve, "program_digest", lambda: "changed")
+    assert "is finished" not in curve_said(broken)
     both = curve.draw_curve(asked("pathwise", seed=1), broken)
     assert list(both["curves"]) == ["ppo-ports/0", "pathwise/1"]
     assert [file.name for file in tmp_path.glob(".*")] == []
