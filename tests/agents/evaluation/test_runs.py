@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ebbflow.agents.evaluation import BoundBeatenError, EvaluationResult, evaluate
+from ebbflow.agents.evaluation.runs import NeverAnsweredError
 from ebbflow.envs.snapshot import Snapshot
 
 POLICIES, SMALL = ("cheapest_hours", "drain"), ("ports=3",)
@@ -121,11 +122,21 @@ def test_a_policy_of_ones_own_that_fails_is_replaced_and_told(tmp_path: Path, mo
     result = evaluate("home-texas", ["slow_policy:Slow"], days=2, overrides=SMALL, workers=2)
     assert result.names == ("uncontrolled", "slow", "optimum_replayed", "optimum")
     assert result.policy("slow").replaced_requests == 0
-    (tmp_path / "slow_policy.py").write_text(OWN.format(seconds="1 / 0"))
+    told = "0 / bool(snapshot.ports.plugged.sum() > 1)"  # fails where one car is there, or none
+    (tmp_path / "slow_policy.py").write_text(OWN.format(seconds=told))
     sys.modules.pop("slow_policy")
     broken = evaluate("home-texas", ["slow_policy:Slow"], days=2, overrides=SMALL, workers=1)
     assert broken.policy("slow").replaced_requests > 0
     assert "ZeroDivisionError" in broken.policy("slow").failure
+
+
+def test_a_policy_that_never_answers_is_not_reported_as_the_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_own(tmp_path, 0.0, monkeypatch)
+    (tmp_path / "slow_policy.py").write_text(OWN.format(seconds="1 / 0"))
+    with pytest.raises(NeverAnsweredError, match=r"slow answered none of \d+ requests.*ZeroDivisionError"):
+        evaluate("home-texas", ["slow_policy:Slow"], days=2, overrides=SMALL, workers=1)
 
 
 def test_a_bound_that_is_none_stops_the_evaluation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
