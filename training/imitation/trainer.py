@@ -2,6 +2,7 @@
 
 Ross, Gordon and Bagnell 2011 (`A reduction of imitation learning and structured prediction to no-regret online
 learning`), from the first round on with the network's own play: fresh, it charges in each car's cheapest steps.
+Not tried: the programme's dual prices as labels, planned load as a feature, averages of the late weights.
 """
 
 from __future__ import annotations
