@@ -193,10 +193,11 @@ def test_the_command_trains_and_records_children(capsys: pytest.CaptureFixture[s
 
     arguments = [
         "tune", "home-texas", "--trials", "2", "--updates", "2", "--set", "ports=3", "--set", "interval_minutes=60",
-        "--search", "training.worlds=2|4", "--train-days", "8", "--validation-days", "3",
+        "--search", "training.candidates=4|6", "--set", "training.days=4", "--train-days", "8",
+        "--validation-days", "3",
     ]  # fmt: skip
     assert ebbflow(arguments) == 0
-    assert "--set training.worlds=" in capsys.readouterr().out
+    assert "--set training.candidates=" in capsys.readouterr().out
     client = MlflowClient(f"sqlite:///{Path.cwd()}/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("home-texas").experiment_id])
     parents = [run.data.tags.get("mlflow.parentRunId") for run in runs]
