@@ -60,11 +60,23 @@ class Keys:
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """Digest of the program: its own files and the releases of what it computes with."""
-    held = hashlib.sha256()
-    for name in SOLVERS:
+    return digest_of(SOLVERS, ROOT, _own_files())
+
+
+def digest_of(packages: Iterable[str], root: Path, files: Iterable[Path], before: str = "") -> str:
+    """64 hexadecimal digits of the releases of packages and of files with their places.
+
+    Args:
+        packages: names of distributions.
+        root: that the files lie below.
+        files: in an order that is always the same.
+        before: whatever else moves the digest.
+    """
+    held = hashlib.sha256(before.encode())
+    for name in packages:
         held.update(f"{name} {_version(name)}\n".encode())
-    for path in _own_files():
-        held.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+    for path in files:
+        held.update(path.relative_to(root).as_posix().encode() + b"\0")
         held.update(path.read_bytes())
     return held.hexdigest()
 

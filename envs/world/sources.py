@@ -7,9 +7,10 @@ day, and the scenario's provenance says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .parts import ALL, check_part, cut
 
@@ -47,6 +48,12 @@ class ScenarioFiles:
 
     def __bool__(self) -> bool:
         return bool(self.paths())
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> ScenarioFiles:
+        """Back from JSON, which has lists where there were tuples."""
+        files: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in told.items()}
+        return cls(**files)
 
     def paths(self) -> dict[str, tuple[str, ...]]:
         """The files that are named, by what they tell."""

@@ -61,12 +61,11 @@ def _beside(asked: Mapping[str, Any]) -> Distribution | None:
 
 
 def _own_days(asked: Mapping[str, Any]) -> Sequence[Scenario]:
-    values: dict[str, Any] = asked.get("files") or {}
-    files: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in values.items()}
+    files = asked.get("files")
     request = DayRequest(
         asked["scenario"], tuple(asked.get("overrides", ())), asked.get("seed", 0),
         days=min(OWN_DAYS, asked.get("train_days", OWN_DAYS)), split=TRAIN,
-        files=replace(ScenarioFiles(**files), part=TRAIN) if files else None,
+        files=replace(ScenarioFiles.from_json(files), part=TRAIN) if files else None,
     )  # fmt: skip
     return draw_days(request).scenarios
 

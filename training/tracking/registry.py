@@ -170,11 +170,8 @@ def days_of(version: Version) -> DayRequest:
     from ...envs.world.sources import ScenarioFiles
 
     values = json.loads(version.days)
-    files: dict[str, Any] = values["files"] or {}
-    files = {name: tuple(value) if name == "emissions" else value for name, value in files.items()}
-    return DayRequest(
-        values["scenario"], tuple(values["overrides"]), files=ScenarioFiles(**files) if values["files"] else None
-    )
+    files = ScenarioFiles.from_json(values["files"]) if values["files"] else None
+    return DayRequest(values["scenario"], tuple(values["overrides"]), files=files)
 
 
 def _plain(days: DayRequest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ebbflow.agents.evaluation import keys
 from ebbflow.training.run import program
 
 
@@ -33,9 +34,9 @@ def test_it_moves_with_the_code_that_trains_and_with_no_other(room: Path) -> Non
 
 @pytest.mark.parametrize("package", ["torch", "cmaes", "stable-baselines3"])
 def test_it_moves_with_a_release_that_computes(package: str, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, version = digest(), program._version
+    before, version = digest(), keys._version
     assert version(package) != "absent"
-    monkeypatch.setattr(program, "_version", lambda name: "0" if name == package else version(name))
+    monkeypatch.setattr(keys, "_version", lambda name: "0" if name == package else version(name))
     assert digest() != before
 
 
