@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from ebbflow.agents.evaluation import keys
 from ebbflow.configs.cli import main as ebbflow
 from ebbflow.training.pathwise import PathwiseTrainer
 from ebbflow.training.policy import SetNetwork
@@ -216,14 +217,14 @@ def test_a_device_that_is_not_there_is_refused_before_days_are_drawn(
 def test_a_program_that_has_changed_is_told_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    version = program._version
+    version = keys._version
     folder = train("run", small_settings(updates=1, validations=1))
     folder.write_state(recorded=False)
     go_on("run")
     assert "has changed" not in capsys.readouterr().err
     folder.write_state(recorded=False)
     with monkeypatch.context() as patch:
-        patch.setattr(program, "_version", lambda name: "0" if name == "torch" else version(name))
+        patch.setattr(keys, "_version", lambda name: "0" if name == "torch" else version(name))
         patch.setattr(start, "program_digest", program.program_digest.__wrapped__)
         go_on("run")
     assert "a package that it computes with, has changed since this run was begun" in capsys.readouterr().err
