@@ -1,4 +1,4 @@
-"""What a bundle's graph may hold: named inputs, arithmetic, no control flow, nothing that lies in another file."""
+"""What a bundle's graph may hold: named inputs, arithmetic, no loops, nothing that lies in another file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ...configs.messages import ConfigError
 from ...envs.encoding import CONTEXT_WIDTH, PORT_WIDTH
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, TensorProto
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 
 class Axes(NamedTuple):
@@ -34,13 +34,16 @@ OUTPUTS = {"action": Axes("FLOAT", ("B", "N"))}
 OPERATORS = frozenset({
     "Abs", "Add", "And", "Atan", "Cast", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum", "Div",
     "Equal", "Erf", "Exp", "Expand", "Floor", "Gather", "GatherElements", "GatherND", "Gelu", "Gemm", "Greater",
-    "GreaterOrEqual", "Identity", "IsNaN", "LayerNormalization", "Less", "LessOrEqual", "Log", "MatMul", "Max",
-    "Mean", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean", "ReduceMin",
-    "ReduceSum", "Relu", "Reshape", "Round", "ScatterElements", "ScatterND", "Shape", "Sigmoid", "Sign", "Size",
-    "Slice", "Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "TopK", "Transpose",
+    "GreaterOrEqual", "Identity", "If", "IsNaN", "LayerNormalization", "Less", "LessOrEqual", "Log", "MatMul", "Max",
+    "MaxPool", "Mean", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMean",
+    "ReduceMin", "ReduceSum", "Relu", "Reshape", "Round", "ScatterElements", "ScatterND", "Shape", "Sigmoid", "Sign",
+    "Size", "Slice", "Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "TopK", "Transpose",
     "Unsqueeze", "Where",
 })  # fmt: skip
-"""Arithmetic that ends; no loops or branches, no custom operators, nothing random."""
+"""Arithmetic that ends; no loops, no custom operators, nothing random."""
+
+BRANCHES = ("then_branch", "else_branch")
+"""Of an `If`, the one operator with graphs inside, which may hold what the whole may."""
 
 
 def check_graph(model: bytes, source: str) -> None:
@@ -60,25 +63,36 @@ def check_graph(model: bytes, source: str) -> None:
 
 
 def _check_content(proto: ModelProto, source: str) -> None:
-    if proto.functions or proto.training_info or proto.graph.sparse_initializer:
+    graphs = list(_graphs(proto.graph))
+    nodes = [node for graph in graphs for node in graph.node]
+    if proto.functions or proto.training_info or any(graph.sparse_initializer for graph in graphs):
         raise ConfigError(f"{source}: holds functions, training graphs or sparse tensors; a bundle has none")
-    foreign = {f"{node.domain}:{node.op_type}" for node in proto.graph.node if node.domain not in ("", "ai.onnx")}
-    unknown = {node.op_type for node in proto.graph.node} - OPERATORS
-    if refused := sorted(foreign | unknown):
+    foreign = {f"{node.domain}:{node.op_type}" for node in nodes if node.domain not in ("", "ai.onnx")}
+    if refused := sorted(foreign | {node.op_type for node in nodes} - OPERATORS):
         raise ConfigError(f"{source}: operators {', '.join(refused)} are not among those that a bundle may hold")
-    if any(a.HasField("g") or a.graphs for node in proto.graph.node for a in node.attribute):
-        raise ConfigError(f"{source}: holds a graph inside an operator; a bundle has none")
-    tensors = [*proto.graph.initializer, *_constants(proto)]
-    for tensor in tensors:
+    if any(a.graphs or (a.HasField("g") and not _is_branch(node, a)) for node in nodes for a in node.attribute):
+        raise ConfigError(f"{source}: holds a graph inside an operator other than the branches of an If")
+    for tensor in (*(tensor for graph in graphs for tensor in graph.initializer), *_constants(nodes)):
         if tensor.data_location or tensor.external_data:
             raise ConfigError(f"{source}: tensor {tensor.name!r} lies in another file; a bundle's graph holds its own")
 
 
-def _constants(proto: ModelProto) -> Iterator[TensorProto]:
-    for node in proto.graph.node:
-        for attribute in node.attribute:
-            yield from ([attribute.t] if attribute.HasField("t") else [])
-            yield from attribute.tensors
+def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
+    """The graph, and all those inside its operators."""
+    yield graph
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        for inside in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+            yield from _graphs(inside)
+
+
+def _is_branch(node: NodeProto, attribute: AttributeProto) -> bool:
+    return node.op_type == "If" and attribute.name in BRANCHES
+
+
+def _constants(nodes: list[NodeProto]) -> Iterator[TensorProto]:
+    for attribute in (attribute for node in nodes for attribute in node.attribute):
+        yield from ([attribute.t] if attribute.HasField("t") else [])
+        yield from attribute.tensors
 
 
 def _check_values(graph: GraphProto, source: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...agents.bundle.graph import INPUTS, OUTPUTS
+from ...envs.encoding.fields import OUTLOOK_HOURS
 from ..policy.network import SetNetwork, by_rule
 from ..policy.pools import Groups
 
@@ -60,7 +61,7 @@ def network_to_onnx(network: SetNetwork) -> bytes:
         program = torch.onnx.export(
             module, _example(), dynamo=True, input_names=list(INPUTS), output_names=list(OUTPUTS),
             dynamic_shapes=free, external_data=False, opset_version=OPSET, verbose=False,
-            custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
+            custom_translation_table=TRANSLATED,
         )  # fmt: skip
     assert program is not None  # it is None only with `dynamo=False`
     model: bytes = _plain(program.model_proto).SerializeToString()
@@ -85,6 +86,22 @@ def _stable_sort(values: Any, stable: bool | None = None, dim: int = -1, descend
     op: Any = opset20  # its annotations know neither the values traced nor the attributes
     count = op.Gather(op.Shape(values), op.Constant(value_ints=[dim]), axis=0)
     return op.TopK(values, count, axis=dim, largest=int(descending), sorted=1)
+
+
+def _running_minimum(values: Any, dim: int) -> tuple[Any, Any]:
+    """The lowest of (B, H) values so far, which torch's exporter lacks, by a window that reaches back to the first."""
+    from onnxscript import opset20
+
+    op: Any = opset20
+    reach, row = OUTLOOK_HOURS - 2, op.Constant(value_ints=[1])
+    greatest, places = op.MaxPool(op.Unsqueeze(op.Neg(values), row), kernel_shape=[reach + 1], pads=[reach, 0])
+    return op.Neg(op.Squeeze(greatest, row)), op.Squeeze(places, row)
+
+
+TRANSLATED: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.ops.aten.sort.stable: _stable_sort,
+    torch.ops.aten.cummin.default: _running_minimum,
+}
 
 
 def _plain(model: ModelProto) -> ModelProto:

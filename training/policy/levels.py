@@ -40,7 +40,7 @@ def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
         the site pays for no peak), the room below the limit.
     """
     can = ports[..., COLUMN["can_charge_kw"]] * mask
-    hours = torch.clamp(ports[..., COLUMN["hours_left"]], min=ports.new_tensor(LEAST_H / DAY_H))
+    hours = torch.clamp(ports[..., COLUMN["hours_left"]], min=LEAST_H / DAY_H)
     due = ports[..., COLUMN["hours_needed"]] * can
     earlier, together = site.before(due, hours)
     rate = (earlier + together) / hours
@@ -49,6 +49,11 @@ def deadline_level(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
     need = site.total(due / hours) / full
     rooms = [site.mean(ports[..., COLUMN[name], None], mask)[..., 0] for name in ROOMS]
     return torch.stack([torch.clamp(level, 0.0, 2.0), torch.clamp(need, 0.0, 2.0), *rooms], -1)
+
+
+def pays_for_peak(ports: Tensor, mask: Tensor) -> Tensor:
+    """Whether any car stands at a site that pays for a peak (); at all others there is nothing to cap."""
+    return (mask * (ports[..., COLUMN["typical_room"]] < 1.0)).any()
 
 
 def cap_charging(wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, levels: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...envs.encoding import CONTEXT_WIDTH, PORT_WIDTH
-from .levels import CAPS, LEVELS, cap_charging, deadline_level
+from .levels import CAPS, LEVELS, cap_charging, deadline_level, pays_for_peak
 from .margins import MARGINS, margins
 from .meter import OwnLoad, meter_export, own_load
 from .pools import Groups
@@ -107,19 +107,42 @@ def fresh_network(seed: int) -> SetNetwork:
 
 
 def by_rule(
-    ports: Tensor, context: Tensor, mask: Tensor, site: Groups, numbers: Tensor, *, capped: bool = True
+    ports: Tensor, context: Tensor, mask: Tensor, site: Groups, numbers: Tensor, *, capped: bool | None = None
 ) -> Tensor:
     """What a fresh network with these numbers answers (B, N); see `wishes.wishes`.
 
-    Where no site pays for a peak, `capped=False` says so and saves half of the time.
+    Where no site pays for a peak there is nothing to cap, which saves half of the time.
+
+    Args:
+        ports: (B, N, K) as encoded.
+        context: (B, M).
+        mask: (B, N), 1 where a car is.
+        site: the site of each port.
+        numbers: (R,) for all worlds, or (B, R).
+        capped: whether a site pays for a peak; None where it is to be seen from the ports.
     """
     own = own_load(ports, mask, site)
-    wish = wishes(ports, context, own, numbers)
-    if not capped:
-        answer = within(wish)
-        return _metered(torch.clamp(answer, min=0.0), answer, own, mask)
-    levels = deadline_level(ports, mask, site)
-    return share_out(wish, ports, mask, site, own, caps(levels, context, numbers), levels)
+    answer = within(wishes(ports, context, own, numbers))
+    pays = pays_for_peak(ports, mask) if capped is None else capped
+    charging = _under_caps(pays, torch.clamp(answer, min=0.0), ports, context, mask, site, numbers)
+    return _metered(charging, answer, own, mask)
+
+
+def _under_caps(
+    pays: bool | Tensor, wish: Tensor, ports: Tensor, context: Tensor, mask: Tensor, site: Groups, numbers: Tensor
+) -> Tensor:
+    """The charging that is wished for, under the rule's caps where somebody pays for a peak."""
+
+    def cap(wish: Tensor, ports: Tensor, context: Tensor, mask: Tensor, index: Tensor, numbers: Tensor) -> Tensor:
+        of_site = Groups(index, site.count)
+        levels = deadline_level(ports, mask, of_site)
+        return cap_charging(wish, ports, mask, of_site, caps(levels, context, numbers), levels)
+
+    operands = (wish, ports, context, mask, site.index, numbers)
+    if torch.compiler.is_exporting():  # a graph asks when it runs
+        chosen: Tensor = torch.cond(pays, cap, lambda wish, *_: wish.clone(), operands)
+        return chosen
+    return cap(*operands) if pays else wish
 
 
 def share_out(

@@ -58,12 +58,10 @@ class Groups:
         ranked, keys, member = values.gather(1, order), key.gather(1, order), self.index[order]
         before = ranked.double().cumsum(1) - ranked
         # Groups stand one after the other, and in each the keys rise.
-        first = torch.ones_like(member, dtype=torch.bool)
-        first[:, 1:] = member[:, 1:] != member[:, :-1]
-        rises = torch.ones_like(first)
-        rises[:, 1:] = keys[:, 1:] != keys[:, :-1]
-        of_group, of_tie = _first_of_run(before, first), _first_of_run(before, first | rises)
-        tie = _run(first | rises)
+        first = _differs(member)
+        rises = first | _differs(keys)
+        of_group, of_tie = _first_of_run(before, first), _first_of_run(before, rises)
+        tie = _run(rises)
         together = torch.zeros_like(values).scatter_add(1, tie, ranked).gather(1, tie)
         back = torch.zeros_like(values)
         return back.scatter(1, order, (of_tie - of_group).to(values.dtype)), back.scatter(1, order, together)
@@ -71,6 +69,11 @@ class Groups:
     def share(self, mask: Tensor) -> Tensor:
         """Share of the group's ports that have a car (B, G)."""
         return self.total(mask) / torch.clamp(self.total(torch.ones_like(mask)), min=1.0)
+
+
+def _differs(ranked: Tensor) -> Tensor:
+    """Where each one differs from the one before it (B, N); the first does."""
+    return torch.cat([torch.ones_like(ranked[:, :1], dtype=torch.bool), ranked[:, 1:] != ranked[:, :-1]], 1)
 
 
 def _run(begins: Tensor) -> Tensor:

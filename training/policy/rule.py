@@ -118,7 +118,7 @@ def caps(levels: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
         context: (B, M).
         numbers: (R,) for all worlds, or (B, R).
     """
-    common = context[:, None, _SITE_CONTEXT].expand(-1, levels.shape[1], -1)
+    common = torch.stack([context[:, place] for place in _SITE_CONTEXT], 1)[:, None].expand(-1, levels.shape[1], -1)
     figures = torch.cat([torch.ones_like(levels[..., :1]), levels[..., : LEVELS - 1], common], -1)
     weights: Tensor = numbers[..., CAR_NUMBERS:].unflatten(-1, (CAPS, len(SITE)))  # type: ignore[no-untyped-call]
     told: Tensor = figures @ weights.transpose(-1, -2)

@@ -22,23 +22,34 @@ class Stay:
     """The hours ahead as each car's stay sees them.
 
     Prices are told for now and for each whole hour from now, and change at full hours: so the first is that of what
-    is left of the running hour, and the others are those of the hours after it.
+    is left of the running hour, and the others are those of the hours after it. Hours come first in every tensor of
+    all cars: comparing them with a figure of each car then runs through the cars, several times as fast.
 
     Args:
         ports: (B, N, K) as encoded.
         context: (B, M).
 
     Attributes:
-        import_price: $/kWh (B, OUTLOOK_HOURS).
-        export_price: the same, for export.
+        coming_import_price: $/kWh (H - 1, B, N) in the hours after the running one, H being OUTLOOK_HOURS.
+        coming_export_price: the same, for export.
+        export_price: $/kWh (B, H), the running hour included.
     """
 
     def __init__(self, ports: Tensor, context: Tensor) -> None:
-        self.import_price, self.export_price = _outlook(context, "import"), _outlook(context, "export")
-        self._left = torch.clamp(ports[..., COLUMN["hours_left"]], min=0.0) * DAY_H
-        self._gone = _gone_of_hour(context)[:, None]
-        order = torch.argsort(self.import_price, dim=1, stable=True)
-        self._ranked, self._offered = self.import_price.gather(1, order), self._hours(order).cumsum(-1)
+        import_price, self.export_price = _outlook(context, "import"), _outlook(context, "export")
+        self.coming_import_price, self.coming_export_price = (
+            _by_hour(prices[:, 1:]).expand(-1, -1, ports.shape[1]) for prices in (import_price, self.export_price)
+        )
+        self._lowest = _by_hour(torch.cummin(import_price[:, 1:], 1).values).expand_as(self.coming_import_price)
+        gone = _gone_of_hour(context)[:, None]
+        # As if it had begun with the running hour.
+        ends = torch.clamp(ports[..., COLUMN["hours_left"]], min=0.0) * DAY_H + gone
+        later = torch.arange(1, OUTLOOK_HOURS, device=ends.device, dtype=ends.dtype)
+        self._coming = torch.clamp(ends - later[:, None, None], 0.0, 1.0)
+        order = torch.argsort(import_price, dim=1, stable=True)
+        self._ranked, nth = import_price.gather(1, order), _by_hour(order)
+        hours = torch.clamp(ends - nth, 0.0, 1.0) - torch.where(nth == 0, gone, 0.0)
+        self._offered = hours.cumsum(0)
         self._cheapest = self._at(self._offered <= ALMOST)
 
     def refill_rise(self, hours: Tensor) -> Tensor:
@@ -50,26 +61,18 @@ class Stay:
         Args:
             hours: (B, N) at full power that are taken.
         """
-        return torch.clamp(self._at(self._offered < (hours - ALMOST)[..., None]) - self._cheapest, min=0.0)
+        return torch.clamp(self._at(self._offered < hours - ALMOST) - self._cheapest, min=0.0)
 
     def until_refill(self, refill_usd_per_kwh: Tensor) -> Tensor:
-        """How much of each coming hour lies in the stay, before the first at which refilling pays (B, N, H - 1).
+        """How much of each coming hour lies in the stay, before the first at which refilling pays (H - 1, B, N).
 
         Nothing need be kept for what comes after that hour: it can be bought there.
 
         Args:
             refill_usd_per_kwh: (B, N) what refilling costs.
         """
-        later = torch.arange(1, OUTLOOK_HOURS, device=self._left.device)[None]
-        pays = self.import_price[:, None, 1:] <= (refill_usd_per_kwh + SAME_USD_PER_KWH)[..., None]
-        kept = pays.to(self._left.dtype).cumsum(-1) == 0.0
-        return kept.to(self._left.dtype) * self._hours(later)
-
-    def _hours(self, places: Tensor) -> Tensor:
-        """How much of the hours at these places (B, H) or (1, H) of the outlook lies in each car's stay (B, N, H)."""
-        now, nth = places == 0, places.to(self._left.dtype)
-        begins, lasts = torch.where(now, 0.0, nth - self._gone), torch.where(now, 1.0 - self._gone, 1.0)
-        return torch.minimum(torch.clamp(self._left[..., None] - begins[:, None], min=0.0), lasts[:, None])
+        kept = self._lowest > refill_usd_per_kwh + SAME_USD_PER_KWH
+        return kept.to(self._coming.dtype) * self._coming
 
     def _at(self, short: Tensor) -> Tensor:
         """The price at which this ends (B, N), of hours at rising prices; where it never does, the dearest."""
@@ -77,13 +80,12 @@ class Stay:
 
 
 def hours_above(hours: Tensor, prices: Tensor, usd_per_kwh: Tensor) -> Tensor:
-    """Sum of those `hours` (B, N, H) in which the price (B, H) is above each car's `usd_per_kwh` (B, N)."""
-    above = prices[:, None] > (usd_per_kwh + SAME_USD_PER_KWH)[..., None]
-    return (above.to(hours.dtype) * hours).sum(-1)
+    """Sum of those `hours` (H, B, N) in which the price (H, B, N) is above each car's `usd_per_kwh` (B, N)."""
+    return ((prices > usd_per_kwh + SAME_USD_PER_KWH).to(hours.dtype) * hours).sum(0)
 
 
 def next_best(hours: Tensor, prices: Tensor, taken: Tensor) -> Tensor:
-    """$/kWh (B, N) of the best of the `hours` (B, N, H) left once the best `taken` (B, N) are; below 0 where none is.
+    """$/kWh (B, N) of the best of the `hours` (H, B, N) left once the best `taken` (B, N) are; below 0 where none is.
 
     Args:
         hours: how much of each hour there is.
@@ -91,8 +93,8 @@ def next_best(hours: Tensor, prices: Tensor, taken: Tensor) -> Tensor:
         taken: hours.
     """
     order = torch.argsort(-prices, dim=1, stable=True)
-    places = order[:, None].expand_as(hours)
-    before = _before(hours.gather(2, places).cumsum(-1) <= (taken + ALMOST)[..., None])
+    places = _by_hour(order).expand_as(hours)
+    before = _before(hours.gather(0, places).cumsum(0) <= taken + ALMOST)
     return torch.where(before < prices.shape[1], _nth(before, prices.gather(1, order)), -1.0)
 
 
@@ -103,13 +105,18 @@ def event_pay(context: Tensor) -> Tensor:
 
 
 def _before(short: Tensor) -> Tensor:
-    """At how many places (B, N, H) it holds (B, N); counted in single precision, which is faster than integers."""
-    return short.to(torch.float32).sum(-1).to(torch.int64)
+    """At how many places (H, B, N) it holds (B, N); counted in single precision, which is faster than integers."""
+    return short.to(torch.float32).sum(0).to(torch.int64)
 
 
 def _nth(place: Tensor, ranked: Tensor) -> Tensor:
     """The price at a place (B, N) among the ranked ones (B, H), beyond them the last."""
     return ranked.gather(1, torch.clamp(place, max=ranked.shape[1] - 1))
+
+
+def _by_hour(of_hours: Tensor) -> Tensor:
+    """(B, H) as (H, B, 1)."""
+    return of_hours.T[..., None]
 
 
 def _outlook(context: Tensor, kind: str) -> Tensor:

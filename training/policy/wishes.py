@@ -77,7 +77,7 @@ class _Cars:
         """Meet the own load where that pays more than buying the energy again."""
         grid = self._own.given - self._own.met
         paid = (self._buy * self._own.met + self._sell * grid) / torch.clamp(self._own.given, min=1e-4)
-        dearer_h = hours_above(self._coming, self._stay.import_price[:, 1:], self._buy) * self._own.met
+        dearer_h = hours_above(self._coming, self._stay.coming_import_price, self._buy) * self._own.met
         better_h = torch.maximum(self._better_h(self._buy), dearer_h)
         costs = self._lossy(self._again(better_h), self._own.given * self._give)
         return OWN_LOAD_UNTIL * self._rises(paid + self._event - costs, "own")
@@ -91,7 +91,7 @@ class _Cars:
 
     def _better_h(self, usd_per_kwh: Tensor) -> Tensor:
         """Hours before the next refill in which selling pays more than this."""
-        return hours_above(self._coming, self._stay.export_price[:, 1:], usd_per_kwh)
+        return hours_above(self._coming, self._stay.coming_export_price, usd_per_kwh)
 
     def _again(self, better_h: Tensor) -> Tensor:
         """What a kWh that is given now costs to buy again, after what the better hours will take."""

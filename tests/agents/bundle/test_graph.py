@@ -29,7 +29,7 @@ def test_something_else_is_no_graph(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operator", "domain"), [("Loop", ""), ("If", ""), ("Scan", ""), ("RandomNormal", ""), ("Mul", "com.evil")]
+    ("operator", "domain"), [("Loop", ""), ("Scan", ""), ("RandomNormal", ""), ("Mul", "com.evil")]
 )
 def test_an_operator_off_the_list_is_refused(operator: str, domain: str) -> None:
     refused(model(helper.make_node(operator, ["mask"], ["more"], domain=domain)), operator)
@@ -47,6 +47,27 @@ def test_numbers_in_other_files_are_refused(place: str) -> None:
 def test_a_graph_inside_an_operator_is_refused() -> None:
     hidden = helper.make_node("Mul", ["mask", "mask"], ["more"], body=graph().graph)
     refused(model(hidden), "a graph inside an operator")
+
+
+def branching(*nodes: Any, initializers: Any = ()) -> bytes:
+    """A graph that asks, and holds `nodes` in one of the two answers."""
+    output = helper.make_tensor_value_info("chosen", TensorProto.FLOAT, None)
+    plain = helper.make_node("Identity", ["mask"], ["chosen"])
+    yes = helper.make_graph([plain, *nodes], "yes", [], [output], list(initializers))
+    no = helper.make_graph([plain], "no", [], [output])
+    asks = helper.make_node("Cast", ["n_feeders"], ["asked"], to=TensorProto.BOOL)
+    chooses = helper.make_node("If", ["asked"], ["answer"], then_branch=yes, else_branch=no)
+    return model(helper.make_node("Size", ["feeders"], ["n_feeders"]), asks, chooses)
+
+
+def test_a_branch_may_hold_what_the_graph_may() -> None:
+    check_graph(branching(), "it")
+    refused(branching(helper.make_node("Loop", ["mask"], ["more"])), "operators Loop")
+    refused(branching(helper.make_node("Mul", ["mask"], ["more"], domain="com.evil")), "operators com.evil:Mul")
+    outside = TensorProto(name="outside", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    outside.external_data.add(key="location", value="../../secret")
+    refused(branching(initializers=[outside]), "'outside' lies in another file")
+    refused(branching(helper.make_node("Constant", [], ["more"], value=outside)), "'outside' lies in another file")
 
 
 def test_functions_are_refused() -> None:
