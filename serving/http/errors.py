@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ..core.cycle import CycleRefused
-from ..ledger.store import LedgerDown, LedgerMoved
+from ..ledger.reader import LedgerDown, LedgerMoved
 from ..ledger.story import TooMuch
 from ..messages.columns import RequestError
 from ..service import CycleConflict, ServiceBusy

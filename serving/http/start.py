@@ -11,7 +11,8 @@ from ..core.cycle import make_kit
 from ..core.settings import ServingSettings, load_serving
 from ..deploy.live import Follower
 from ..deploy.record import is_followed
-from ..ledger.store import Ledger, LedgerDown
+from ..ledger.reader import LedgerDown
+from ..ledger.store import Ledger
 from ..service import Service
 from ..service.models import load_model
 from .access import Access

@@ -10,7 +10,8 @@ from ..core.cycle import make_kit
 from ..core.memory import Memory, memory_from, new_memory
 from ..core.replay import replay
 from .documents import StoredCycle, answer_json, stored_cycle, unpacked, unsqueezed
-from .store import Ledger, Row
+from .reader import Row
+from .store import Ledger
 
 
 class Again(NamedTuple):

@@ -15,7 +15,8 @@ from ..messages.canonical import read_json
 from .again import Again, replay_cycle
 from .chain import Head
 from .connect import STATEMENT_S, ledger_url
-from .store import Ledger, LedgerDown
+from .reader import LedgerDown
+from .store import Ledger
 from .verify import Verdict, verify
 
 DIFFERENT = 1

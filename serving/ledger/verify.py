@@ -10,7 +10,8 @@ from ..messages.request import request_digest
 from .again import replay_row
 from .chain import Head, content_digest, entry_digest
 from .documents import stored_cycle
-from .store import Ledger, Row
+from .reader import Row
+from .store import Ledger
 from .tables import CONTENT
 
 MOST_PROBLEMS = 20

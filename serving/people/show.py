@@ -12,7 +12,8 @@ from rich.table import Table
 from ...configs.messages import ConfigError, unknown_name
 from ..core.cycle import Kit, make_kit
 from ..ledger.command import open_existing
-from ..ledger.store import Ledger, LedgerDown
+from ..ledger.reader import LedgerDown
+from ..ledger.store import Ledger
 from ..messages.canonical import canonical_json
 from .desk import Desk, NothingKnown
 

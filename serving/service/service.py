@@ -13,7 +13,8 @@ from ..core.controls import Order, make_order
 from ..core.cycle import Kit, Outcome, dispatch
 from ..core.memory import Memory
 from ..ledger.documents import answer_json, cycle_row, stored_answer, unsqueezed
-from ..ledger.store import Ledger, LedgerDown, LedgerMoved, Row
+from ..ledger.reader import LedgerDown, LedgerMoved, Row
+from ..ledger.store import Ledger
 from ..messages.answer import DispatchAnswer, answer_from
 from ..messages.canonical import read_json
 from ..messages.request import DispatchRequest, request_digest

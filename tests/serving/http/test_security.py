@@ -17,7 +17,7 @@ from ebbflow.serving.http.app import create_app
 from ebbflow.serving.http.server import is_loopback
 from ebbflow.serving.http.start import make_access
 from ebbflow.serving.http.tokens import Scope, TokenFile
-from ebbflow.serving.ledger.store import LedgerDown
+from ebbflow.serving.ledger.reader import LedgerDown
 
 from ..core.small_fleet import document, request  # noqa: TID252
 from ..service.services import Rig  # noqa: TID252

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from ebbflow.serving.core.settings import load_serving
 from ebbflow.serving.ledger import connect as connecting
 from ebbflow.serving.ledger.connect import CONNECT_S, ledger_url, make_engine
-from ebbflow.serving.ledger.store import Ledger, LedgerDown
+from ebbflow.serving.ledger.reader import LedgerDown
+from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.ledger.verify import verify
 
 from ..core.small_fleet import Says  # noqa: TID252

@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from ebbflow.serving.ledger import tables
-from ebbflow.serving.ledger.store import Ledger, LedgerDown
+from ebbflow.serving.ledger.reader import LedgerDown
+from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.ledger.verify import verify
 from ebbflow.serving.messages.vocabulary import Mode
 from ebbflow.serving.service import Answered, CycleConflict, ServiceBusy

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ebbflow.serving.ledger import tables
-from ebbflow.serving.ledger.store import Ledger, LedgerDown
+from ebbflow.serving.ledger.reader import LedgerDown
+from ebbflow.serving.ledger.store import Ledger
 from ebbflow.serving.ledger.verify import verify
 from ebbflow.serving.service import CycleConflict, service
 from ebbflow.serving.service.metrics import Ages, least_shortfall_kwh
