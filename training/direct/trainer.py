@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ...envs.world.bank import Bank
 from ..accounts import per_car_usd
+from ..descent import refuse_other
 from ..policy.network import SetNetwork, fresh_network
 from ..policy.rule import CAR_NUMBERS, scales
 from ..reserves import Reserves, one_each
@@ -161,12 +162,9 @@ class DirectTrainer:
         """Go on exactly where `state` was taken.
 
         Raises:
-            ValueError: the state is of other settings or other banks than this trainer's.
+            ValueError: see `refuse_other`.
         """
-        own = self.state_dict()
-        for name in ("settings", "days_of_banks"):
-            if state.get(name) != own[name]:
-                raise ValueError(f"the state was taken with {name} {state.get(name)}; this trainer has {own[name]}")
+        refuse_other(state, self.state_dict(), ("settings", "days_of_banks"))
         self.network.load_state_dict(state["network"])
         self._start = state["start"].numpy().copy()
         self._begin()

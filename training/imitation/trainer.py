@@ -8,7 +8,6 @@ Not tried: the programme's dual prices as labels, planned load as a feature, ave
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...envs.world.bank import Bank
+from ..descent import Descent, refuse_other
 from ..policy.network import SetNetwork, fresh_network
 from ..reserves import Reserves, one_each
 from .labels import Classroom, Question
@@ -78,8 +78,7 @@ class ImitationTrainer:
             Player(bank, s.worlds, kept_back, device)
             for bank, kept_back in zip(banks, one_each(reserve, len(banks)), strict=True)
         ]
-        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
-        self._days, self._batches = np.random.default_rng(s.seed), torch.Generator().manual_seed(s.seed)
+        self._descent = Descent(self.network, s)
         self._memory, self._classroom = Memory(s.memory), Classroom(s.workers)
         self.done = 0
 
@@ -105,9 +104,9 @@ class ImitationTrainer:
             FloatingPointError: the loss is no finite number; the weights are those before that fit.
         """
         began, s = time.process_time(), self.settings
-        fleet = int(self._days.integers(len(self._players)))
+        fleet = int(self._descent.days.integers(len(self._players)))
         player = self._players[fleet]
-        days = self._days.integers(player.bank.n_days, size=s.worlds)
+        days = self._descent.days.integers(player.bank.n_days, size=s.worlds)
         played = player.play(self.network, days)
         examples = self._labelled(player, days, played)
         if len(examples):
@@ -119,36 +118,24 @@ class ImitationTrainer:
         return Round(self.done, usd, len(examples), loss, fitted[-1][1], time.process_time() - began)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next round depends on but the banks: tensors, numbers and words; copies."""
-        kept = {
+        """All that the next round depends on but the banks; see `Descent.state_dict`."""
+        return {
             "settings": asdict(self.settings),
-            "sizes": asdict(self.network.sizes),
             "days_of_banks": [player.bank.n_days for player in self._players],
             "done": self.done,
-            "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "memory": self._memory.state_dict(),
-            "days": self._days.bit_generator.state,
-            "batches": self._batches.get_state(),
+            "memory": copy.deepcopy(self._memory.state_dict()),
+            **self._descent.state_dict(),
         }
-        return copy.deepcopy(kept)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state` was taken: on the CPU to the same bits as without the pause.
 
         Raises:
-            ValueError: the state is of other settings, other widths or other banks than this trainer's.
+            ValueError: see `refuse_other`.
         """
-        own = self.state_dict()
-        for name in ("settings", "sizes", "days_of_banks"):
-            if state.get(name) != own[name]:
-                raise ValueError(f"the state was taken with {name} {state.get(name)}; this trainer has {own[name]}")
-        state = copy.deepcopy(dict(state))
-        self.network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._memory.load_state_dict(state["memory"])
-        self._days.bit_generator.state = state["days"]
-        self._batches.set_state(state["batches"].cpu())
+        refuse_other(state, self.state_dict(), ("settings", "sizes", "days_of_banks"))
+        self._descent.load_state_dict(state)
+        self._memory.load_state_dict(copy.deepcopy(state["memory"]))
         self.done = int(state["done"])
 
     def _labelled(self, player: Player, days: Array, played: Played) -> Examples:
@@ -171,32 +158,16 @@ class ImitationTrainer:
         return Examples(*(torch.from_numpy(np.asarray(column, np.float32)) for column in columns))
 
     def _some(self, steps: Array) -> Array:
-        return np.sort(self._days.choice(steps, min(len(steps), self.settings.labels_per_day), replace=False))
+        return np.sort(self._descent.days.choice(steps, min(len(steps), self.settings.labels_per_day), replace=False))
 
     def _fit(self, number: int) -> tuple[float, float]:
         """A gradient step; its loss, and the mean distance from the labels."""
         s = self.settings
-        fleet, drawn = self._memory.draw(s.batch, self._batches)
+        fleet, drawn = self._memory.draw(s.batch, self._descent.draws)
         examples, player = Examples(*(column.to(self._device) for column in drawn)), self._players[fleet]
         share = self.network(examples.ports, examples.context, examples.mask, player.site, player.feeder)
         far = distance(share, examples, player.site, player.feeder, s.robust_share)
         loss = far.cars + s.site_weight * far.sites + s.feeder_weight * far.feeders
-        self._descend(loss, self._rate(self.done + number / s.fits_per_round))
+        done_share = (self.done + number / s.fits_per_round) / s.rounds
+        self._descent.step(loss, done_share, f"round {self.done + 1}")
         return float(loss.detach()), float(far.share.detach())
-
-    def _rate(self, rounds: float) -> float:
-        s = self.settings
-        wave = 0.5 * (1.0 + math.cos(math.pi * rounds / s.rounds))
-        return s.learning_rate * (s.last_rate + (1.0 - s.last_rate) * wave)
-
-    def _descend(self, loss: torch.Tensor, rate: float) -> None:
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm))
-        if not math.isfinite(norm):
-            raise FloatingPointError(
-                f"round {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; that step was not taken"
-            )
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        self._optimiser.step()

@@ -9,8 +9,6 @@ side by side), after 187 s of compiling (29 November 2026, AMD EPYC, a loaded co
 
 from __future__ import annotations
 
-import copy
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +19,7 @@ import torch
 
 from ...envs.world.bank import Bank
 from ..accounts import per_car_usd
+from ..descent import Descent, refuse_other
 from ..policy.network import SetNetwork, fresh_network
 from ..reserves import Reserves, one_each
 from .lesson import dollars, lesson
@@ -76,8 +75,7 @@ class PathwiseTrainer:
             for bank, kept_back in zip(banks, one_each(reserve, len(banks)), strict=True)
         ]
         self._lookbacks = [Lookback(rollout.simulator) for rollout in self._rollouts]
-        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
-        self._days, self._noise = np.random.default_rng(s.seed), torch.Generator().manual_seed(s.seed)
+        self._descent = Descent(self.network, s)
         self.done = 0
 
     def train(self) -> Iterator[Update]:
@@ -97,18 +95,19 @@ class PathwiseTrainer:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(s.seed)
                 self.network.wake()
-        fleet = int(self._days.integers(len(self._rollouts)))
+        fleet = int(self._descent.days.integers(len(self._rollouts)))
         rollout = self._rollouts[fleet]
-        days = self._days.integers(rollout.bank.n_days, size=s.worlds)
+        days = self._descent.days.integers(rollout.bank.n_days, size=s.worlds)
         noise = Noise(s.noise * (1.0 - self.done / s.updates), s.hold_steps)
-        played = rollout.play(self.network, days, noise, self._noise)
+        played = rollout.play(self.network, days, noise, self._descent.draws)
         taught = lesson(self._lookbacks[fleet].slopes(played), s.most_usd)
+        rate = self._descent.rate(self.done / s.updates)
         norms = [self._descend(rollout, played, taught, rows) for rows in self._parts(played)]
         self.done += 1
         return Update(
             self.done, float(played.cost_usd.mean()) / rollout.bank.first.n_ports,
             per_car_usd(played.accounts_usd, rollout.bank),
-            float(np.mean(norms)) if norms else 0.0, self._rate(), noise.scale, played.decided_share,
+            float(np.mean(norms)) if norms else 0.0, rate, noise.scale, played.decided_share,
             time.process_time() - began,
         )  # fmt: skip
 
@@ -116,47 +115,27 @@ class PathwiseTrainer:
         """The fleets of all steps that have a car, in random parts."""
         mask = played.observations.mask
         busy = torch.from_numpy(np.flatnonzero(mask.reshape(-1, mask.shape[-1]).any(axis=1)))
-        order = busy[torch.randperm(len(busy), generator=self._noise)]
+        order = busy[torch.randperm(len(busy), generator=self._descent.draws)]
         return list(torch.split(order, self.settings.fleets)) if len(order) else []
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next update depends on but the banks: tensors, numbers and words, so no pickled class.
-
-        The tensors are copies. `torch.load(weights_only=True)` reads what `torch.save` makes of it.
-        """
-        kept = {
+        """All that the next update depends on but the banks; see `Descent.state_dict`."""
+        return {
             "settings": asdict(self.settings),
-            "sizes": asdict(self.network.sizes),
             "days_of_banks": [rollout.bank.n_days for rollout in self._rollouts],
             "done": self.done,
-            "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "days": self._days.bit_generator.state,
-            "noise": self._noise.get_state(),
+            **self._descent.state_dict(),
         }
-        return copy.deepcopy(kept)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state` was taken: on the CPU to the same bits as without the pause.
 
         Raises:
-            ValueError: the state is of other settings, other widths or other banks than this trainer's.
+            ValueError: see `refuse_other`.
         """
-        own = self.state_dict()
-        for name in ("settings", "sizes", "days_of_banks"):
-            if state.get(name) != own[name]:
-                raise ValueError(f"the state was taken with {name} {state.get(name)}; this trainer has {own[name]}")
-        state = copy.deepcopy(dict(state))
-        self.network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._days.bit_generator.state = state["days"]
-        self._noise.set_state(state["noise"].cpu())
+        refuse_other(state, self.state_dict(), ("settings", "sizes", "days_of_banks"))
+        self._descent.load_state_dict(state)
         self.done = int(state["done"])
-
-    def _rate(self) -> float:
-        s = self.settings
-        wave = 0.5 * (1.0 + math.cos(math.pi * self.done / s.updates))
-        return s.learning_rate * (s.last_rate + (1.0 - s.last_rate) * wave)
 
     def _descend(self, rollout: Rollout, played: Played, taught: tuple[torch.Tensor, ...], rows: torch.Tensor) -> float:
         """A gradient step on some fleets; returns the norm."""
@@ -166,14 +145,4 @@ class PathwiseTrainer:
         action = self.network(ports, context, mask.float(), rollout.site, rollout.feeder)
         usd = dollars(action, tuple(column[rows].to(rollout.device) for column in taught))
         loss = usd.sum() * len(played.stay) / (len(rows) * ports.shape[1])  # per car and day
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm))
-        if not math.isfinite(norm) or not bool(torch.isfinite(loss)):
-            raise FloatingPointError(
-                f"update {self.done + 1}: loss {float(loss.detach())}, gradient norm {norm}; that step was not taken"
-            )
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._rate()
-        self._optimiser.step()
-        return norm
+        return self._descent.step(loss, self.done / self.settings.updates, f"update {self.done + 1}")

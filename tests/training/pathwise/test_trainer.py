@@ -85,7 +85,7 @@ def test_a_state_that_went_through_a_file_goes_on_to_the_same_bits(bank: Bank, t
     assert [update.usd_per_car_day for update in resumed.train()] == reports[2:]
     last, again = whole.state_dict(), resumed.state_dict()
     assert (again["days"], again["done"]) == (last["days"], last["done"])
-    for part in ("network", "optimiser", "noise"):
+    for part in ("network", "optimiser", "draws"):
         torch.testing.assert_close(again[part], last[part], rtol=0, atol=0)
 
 
