@@ -56,7 +56,7 @@ class ArrayCoder:
             cars.need_h / snapshot.step_h, at + one, price, cheapest, cheapest_at * snapshot.step_h, export, best, last,
             load, p.override * one, of_site,
         )  # fmt: skip
-        return self._stack([o.where(here, value * one, one * 0) for value in values])
+        return self._where_here(here, self._stack([value * one for value in values]))
 
     def _stack(self, columns: list[Any]) -> Any:
         if self._torch:
@@ -65,6 +65,13 @@ class ArrayCoder:
         stacked = np.empty((*columns[0].shape, len(columns)), np.float32)
         for at, column in enumerate(columns):
             stacked[..., at] = column
+        return stacked
+
+    def _where_here(self, here: Any, stacked: Any) -> Any:
+        """Zeros for ports without a car."""
+        if self._torch:
+            return self._lib.torch.where(here[..., None], stacked, 0.0)
+        stacked[~here] = 0.0
         return stacked
 
     def _on_sites(self, snapshot: Snapshot, values: Any) -> Any:
@@ -109,20 +116,29 @@ class ArrayCoder:
             o.where(known, _clip(o, emissions / EMISSION_SCALE, 0, 2), one * 0), known * one,
         ]  # fmt: skip
         columns += self._event_columns(snapshot, one)
-        cars = o.maximum(p.max_charge_kw.sum(1), 1.0)
+        full_kw = o.maximum(p.max_charge_kw.sum(1), 1.0)[:, None]
         at = [min(i * HEADROOM_EVERY_H * per_hour, horizon - 1) for i in range(HEADROOM_POINTS)]
-        limit, load = f.import_limit_kw.window(horizon), f.net_load_forecast_kw.window(horizon)
-        rooms = [(limit[:, :, h] - (load[:, :, h] if h else f.net_load_kw)).sum(1) / cars for h in at]
-        columns += [_clip(o, room, -2, 2) for room in rooms]
+        limit, load = f.import_limit_kw.window(horizon)[..., at], f.net_load_forecast_kw.window(horizon)[..., at]
+        load[..., 0] = f.net_load_kw
+        rooms = _clip(o, (limit - load).sum(1) / full_kw, -2, 2)
+        blocks = [self._stack([column * one for column in columns]), rooms]
+        hours = [min(i * per_hour, horizon - 1) for i in range(OUTLOOK_HOURS)]
         for outlook, now in (
             (c.import_price_usd_per_kwh, c.import_price_now_usd_per_kwh),
             (c.export_price_usd_per_kwh, c.export_price_now_usd_per_kwh),
         ):
-            price = outlook.window(horizon).mean(1)
+            price = outlook.window(horizon).mean(1)[:, hours]
             price[:, 0] = now.mean(1)
-            price = _squash(o, price, PRICE_SCALE)
-            columns += [price[:, min(i * per_hour, horizon - 1)] for i in range(OUTLOOK_HOURS)]
-        return self._stack([column * one for column in columns])
+            blocks.append(_squash(o, price, PRICE_SCALE))
+        return self._beside(blocks)
+
+    def _beside(self, blocks: list[Any]) -> Any:
+        """Blocks of columns (B, ...) as one, in single precision."""
+        if self._torch:
+            torch = self._lib.torch
+            return torch.cat([block.to(torch.float32) for block in blocks], -1)
+        joined: Any = np.concatenate(blocks, -1, dtype=np.float32)
+        return joined
 
     def _event_columns(self, snapshot: Snapshot, one: Any) -> list[Any]:
         o, e, step_h = self._ops, snapshot.context.events, snapshot.step_h

@@ -39,7 +39,7 @@ def rooms_ahead(t: Tools, snapshot: Snapshot) -> Rooms:
 
     def headroom(limit: Outlook, load: Outlook) -> Any:
         limits, loads = (t.lib.doubles(series.window(t.horizon)) for series in (limit, load))
-        return t.lib.ops.minimum(t.lib.ops.maximum(limits - loads, 0.0), ENOUGH_KW)
+        return t.lib.clip(limits - loads, 0.0, ENOUGH_KW)
 
     s, f = snapshot.sites, snapshot.feeders
     return Rooms(
@@ -52,24 +52,26 @@ def planned(
 ) -> Rooms:
     """Rooms to plan with: less the margins, and for a single site the lesser of its own and its feeder's."""
     o = t.lib.ops
-    sites, feeders = rooms.sites * headroom, rooms.feeders * headroom
+    sites, feeders = (room * headroom if headroom != 1.0 else room for room in rooms)
     if arrivals > 0.0 and expected is not None:
-        sites = o.maximum(sites - arrivals * _later(t, snapshot, expected[0], sites), 0.0)
-        feeders = o.maximum(feeders - arrivals * _later(t, snapshot, expected[1], feeders), 0.0)
+        sites, feeders = (
+            o.maximum(room - _later(t, snapshot, table, room, arrivals), 0.0)
+            for room, table in zip((sites, feeders), expected, strict=True)
+        )
     if t.one_site:
         sites = o.minimum(sites, feeders[:, t.feeder_of])
     return Rooms(sites, feeders)
 
 
-def _later(t: Tools, snapshot: Snapshot, table: Any, like: Any) -> Any:
-    """Expected load (B, G, H) of later arrivals from a table (U, G, A, C) by hour of issue and hour ahead."""
+def _later(t: Tools, snapshot: Snapshot, table: Any, like: Any, share: float) -> Any:
+    """A share of the expected load (B, G, H) of later arrivals from a table (U, G, A, C) by hour of issue and ahead."""
     issues, hours = table.shape[2:]
     if hours == 0:
         return like * 0
-    s, table = snapshot.sites, t.lib.array(table, like)
-    steps = t.lib.count(0, t.horizon, like)
-    ahead = s.arrivals_hour[:, None] + t.lib.whole(steps / (1.0 / t.step_h))
+    s, table, per_hour = snapshot.sites, t.lib.array(table, like), round(1.0 / t.step_h)
+    ahead = s.arrivals_hour[:, None] + t.lib.count(0, -(-t.horizon // per_hour), like)
     issued = table[s.arrivals_row, :, t.lib.ops.minimum(s.arrivals_hour, issues - 1)]
     world = t.lib.count(0, len(like), like)[:, None]
-    load = issued[world, :, t.lib.ops.minimum(ahead, hours - 1)] * (ahead < hours)[..., None]
-    return load.swapaxes(1, 2)
+    load = issued[world, :, t.lib.ops.minimum(ahead, hours - 1)] * (share * (ahead < hours))[..., None]
+    # An hour's figure stands for all its steps.
+    return t.lib.repeat(load.swapaxes(1, 2), per_hour)[..., : t.horizon]

@@ -11,7 +11,19 @@ from .survey import CarNow
 
 
 def survey_arrays(snapshot: Snapshot, backend: str) -> CarNow:
-    """What the car model says of every car; `port` and `count` are None. Gradients pass in torch."""
+    """What the car model says of every car; `port` and `count` are None.
+
+    NumPy's is kept with the snapshot. Torch's is not, for gradients pass through it.
+    """
+    if backend == "torch":
+        return _surveyed(snapshot, backend)
+    if backend not in snapshot.surveys:
+        snapshot.surveys[backend] = _surveyed(snapshot, backend)
+    made: CarNow = snapshot.surveys[backend]
+    return made
+
+
+def _surveyed(snapshot: Snapshot, backend: str) -> CarNow:
     o, car, p, step_h = operations(backend), car_model(backend), snapshot.ports, snapshot.step_h
     here, known = p.plugged, p.soc == p.soc
     zero = p.capacity_kwh * 0

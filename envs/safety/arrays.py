@@ -72,7 +72,6 @@ class ArrayProjector:
         # Dear for many sites, and telemetry may bring a new table every time.
         expected = self._expected.of(snapshot) if reserve.expected_arrivals_factor > 0.0 else None
         ahead = rooms_ahead(t, snapshot)
-        exact = planned(t, snapshot, ahead, 1.0, 0.0, expected)
         wary = planned(t, snapshot, ahead, reserve.headroom_factor, reserve.expected_arrivals_factor, expected)
         exporting = (want < 0).any(1)
         need = need_after_exports(t, fleet, want, 1.0) if bool(exporting.any()) else fleet.need
@@ -95,7 +94,9 @@ class ArrayProjector:
         # What can wait under the margins can wait without them.
         wary_kw = planned_now(t, fleet, need, floors)
         due = tight & (wary_kw > TOLERANCE)
-        (floors,) = t.lib.in_worlds(due, lambda *part: (floors_of(t, *part),), (floors,), fleet, need, exact)
+        if bool(due.any()):
+            exact = planned(t, snapshot, ahead, 1.0, 0.0, expected)
+            (floors,) = t.lib.in_worlds(due, lambda *part: (floors_of(t, *part),), (floors,), fleet, need, exact)
         must, why = must_charge(t, fleet, want, floors, why)
         must, why = t.lib.in_worlds(due, lambda *part: add_reserve(t, *part), (must, why), fleet, must, why, wary_kw)
         return want, must, why

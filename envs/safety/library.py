@@ -40,6 +40,16 @@ class Library:
         """The whole part of numbers that are not negative, as integers."""
         return value.long() if self.torch is not None else value.astype(np.int64)
 
+    def clip(self, values: Any, low: float, high: float) -> Any:
+        """The values, none below `low` or above `high`."""
+        return self.torch.clamp(values, low, high) if self.torch is not None else np.clip(values, low, high)
+
+    def repeat(self, values: Any, times: int) -> Any:
+        """Each value so many times, along the last axis."""
+        if self.torch is not None:
+            return self.torch.repeat_interleave(values, times, -1)
+        return np.repeat(values, times, -1)
+
     def frozen(self, value: Any) -> Any:
         """`value` without a gradient: for decisions and for solvers that get theirs at the end."""
         return value.detach() if self.torch is not None else value

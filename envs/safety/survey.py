@@ -34,7 +34,7 @@ def _kernel() -> Any:
 
 def survey(snapshot: Snapshot, team: Team) -> CarNow:
     """The survey that is kept with the snapshot, made now where there is none."""
-    if snapshot.cars is None:
+    if "numba" not in snapshot.surveys:
         shape = snapshot.ports.soc.shape
         numbers = [np.empty(shape) for _ in CarNow._fields[:-2]]
         cars = CarNow._make([*numbers, np.empty(shape, np.int64), np.empty(shape[0], np.int64)])
@@ -44,6 +44,6 @@ def survey(snapshot: Snapshot, team: Team) -> CarNow:
             kernel(snapshot.layout, lo, hi, snapshot.ports, snapshot.step_h, rounding, cars)
 
         team.share(part, snapshot.n_worlds)
-        object.__setattr__(snapshot, "cars", cars)
-    made: CarNow = snapshot.cars
+        snapshot.surveys["numba"] = cars
+    made: CarNow = snapshot.surveys["numba"]
     return made
