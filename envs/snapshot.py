@@ -194,7 +194,14 @@ class Snapshot:
 
     def copy(self) -> Snapshot:
         """A snapshot that no later step changes."""
-        return Snapshot(**{f.name: _copied(getattr(self, f.name)) for f in fields(self) if f.init})
+        return Snapshot(*map(_copied, self._told()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Snapshot, self._told()
+
+    def _told(self) -> tuple[Any, ...]:
+        """Its arguments: what was found out about it stays behind."""
+        return tuple(getattr(self, f.name) for f in fields(self) if f.init)
 
 
 def require_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 
 from ...agents.policy import Policy
 from ...envs.safety.projection import Reserve
@@ -71,6 +72,7 @@ class StandardLearner:
         with self._own_randomness():
             self._env = make_env(settings, bank, reserve)
             self._model: Any = make_algorithm(algorithm, settings, self._env, device, sizes)
+        self._model.set_logger(Logger(None, []))  # its own makes a folder in the machine's temporary one
         self._buffer: Any = getattr(self._model, "replay_buffer", None)
         self._steps = int(self._env.get_attr("simulator")[0].n_steps * self._env.num_envs)  # of an update
         if network is not None:

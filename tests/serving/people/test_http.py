@@ -103,7 +103,7 @@ def test_a_reader_holds_no_connection_while_it_looks_at_a_cycle(client: Client, 
 def test_cycles_are_read_some_at_a_time_and_none_twice(
     client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ebbflow.serving.ledger.store.WHOLE_ROWS", 2)
+    monkeypatch.setattr("ebbflow.serving.ledger.reader.WHOLE_ROWS", 2)
     for limit in (1, 2, 3, 9):
         starts = [row["start_s"] for row in service.ledger.cycles("f", limit=limit)]
         assert starts == [request(step).start_s for step in (2, 1, 0)][:limit]
