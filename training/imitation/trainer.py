@@ -2,7 +2,13 @@
 
 Ross, Gordon and Bagnell 2011 (`A reduction of imitation learning and structured prediction to no-regret online
 learning`), from the first round on with the network's own play: fresh, it charges in each car's cheapest steps.
-Not tried: the programme's dual prices as labels, planned load as a feature, averages of the late weights.
+
+What it costs: the rule that a network begins as is better than what it learns from either teacher. Twenty rounds on 96
+days, $ per car and day on 48 validation days, first and last, seed 0: home-texas .935 to .944 with the optimum, .940
+with MPC, which says only what can be known; depot-workplace 3.35 to 3.51 and 3.52. Means of the weights of the last
+seven rounds are no better by more than .035 (.942 and .939; 3.56 and 3.48); at a fifth of the learning rate and twice
+the rounds home-texas ends at .939 and .938. Not tried: the programme's dual prices as labels, planned load as a
+feature.
 """
 
 from __future__ import annotations
