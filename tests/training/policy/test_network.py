@@ -12,6 +12,7 @@ from ebbflow.training.policy import SetNetwork
 from ebbflow.training.policy.columns import COLUMN
 from ebbflow.training.policy.levels import cap_charging, deadline_level
 from ebbflow.training.policy.meter import LEAST_SHARE, meter_export, own_load
+from ebbflow.training.policy.network import by_rule, fresh_network
 from ebbflow.training.policy.pools import Groups
 
 WORLDS = 3
@@ -117,6 +118,23 @@ def test_a_cap_is_filled_by_laxity_and_for_its_site_alone() -> None:
     torch.testing.assert_close(capped(0.0, 0.45), torch.tensor([[0.5, 0.5, 1.0]]))
     # A site that pays for no peak tells a room of 1, whatever the shift.
     torch.testing.assert_close(capped(1.0, 1.0), wish)
+
+
+@pytest.mark.parametrize("pays", [False, True])
+def test_the_rule_sees_by_itself_whether_a_peak_is_paid_for(pays: bool) -> None:
+    rng = np.random.default_rng(4)
+    ports, context, mask = observation(rng, 25)
+    site, numbers = groups(rng, 25)[0], fresh_network(0).rule.detach()
+    can, most = COLUMN["can_charge_kw"], COLUMN["max_charge_kw"]
+    ports[..., can] = torch.minimum(ports[..., can], ports[..., most])
+    for room in ("peak_room", "typical_room"):
+        ports[..., COLUMN[room]] = torch.where(site.index == 0, 0.1, 1.0) if pays else 1.0
+
+    def answer(capped: bool | None) -> Tensor:
+        return by_rule(ports, context, mask, site, numbers, capped=capped)
+
+    torch.testing.assert_close(answer(None), answer(True), rtol=0, atol=2e-6)
+    assert (not torch.allclose(answer(None), answer(False), atol=1e-3)) == pays
 
 
 @pytest.mark.parametrize("seed", range(3))
