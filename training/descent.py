@@ -91,9 +91,9 @@ class Descent:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where `state` was taken: on the CPU to the same bits as without the pause."""
-        state = copy.deepcopy(dict(state))
         self._network.load_state_dict(state["network"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        # It would keep these tensors; what else is set here is copied.
+        self._optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         self.days.bit_generator.state = state["days"]
         self.draws.set_state(state["draws"].cpu())
 

@@ -139,7 +139,7 @@ def _under_caps(
         return cap_charging(wish, ports, mask, of_site, caps(levels, context, numbers), levels)
 
     operands = (wish, ports, context, mask, site.index, numbers)
-    if torch.compiler.is_exporting():  # a graph asks when it runs
+    if torch.compiler.is_exporting():  # a graph asks when it runs; no branch may hand back what it was given
         chosen: Tensor = torch.cond(pays, cap, lambda wish, *_: wish.clone(), operands)
         return chosen
     return cap(*operands) if pays else wish

@@ -118,6 +118,7 @@ def caps(levels: Tensor, context: Tensor, numbers: Tensor) -> Tensor:
         context: (B, M).
         numbers: (R,) for all worlds, or (B, R).
     """
+    # By columns: a list as index becomes a constant, which torch's exporter does not let into a branch (`by_rule`).
     common = torch.stack([context[:, place] for place in _SITE_CONTEXT], 1)[:, None].expand(-1, levels.shape[1], -1)
     figures = torch.cat([torch.ones_like(levels[..., :1]), levels[..., : LEVELS - 1], common], -1)
     weights: Tensor = numbers[..., CAR_NUMBERS:].unflatten(-1, (CAPS, len(SITE)))  # type: ignore[no-untyped-call]
