@@ -13,13 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...envs.encoding.later import EFFICIENCY
 from ...envs.snapshot import Snapshot
 from ..planning.problem import PlanStays
 
 Array = NDArray[Any]
-
-EFFICIENCY = 0.87
-"""Of charging cars that nobody knows yet: the presets' chargers at full power."""
 
 PACE = 3.0
 """How many times its mean power a block may draw: its cars come and go within it."""

@@ -11,6 +11,7 @@ from ..physics.backends import operations
 from ..safety.library import Library
 from ..safety.survey import CarNow
 from ..snapshot import Snapshot
+from .array_level import planned_level
 from .features import features
 from .fields import (
     DAY_H,
@@ -22,6 +23,7 @@ from .fields import (
     PRICE_SCALE,
     RATE_SCALE,
 )
+from .later import LaterArrivals
 
 
 class ArrayCoder:
@@ -30,7 +32,7 @@ class ArrayCoder:
     def __init__(self, backend: str) -> None:
         self._ops, self._features = operations(backend), features(backend)
         self._torch = backend == "torch"
-        self._lib = Library(backend)
+        self._lib, self._later = Library(backend), LaterArrivals()
 
     def ports(self, snapshot: Snapshot, cars: CarNow) -> Any:
         """Port features (B, N, K)."""
@@ -48,15 +50,22 @@ class ArrayCoder:
         price, export = c.import_price_now_usd_per_kwh[:, tariff], c.export_price_now_usd_per_kwh[:, tariff]
         of_site = self._features.of_site(
             price, export, s.import_limit_kw.now()[:, site] - load, s.peak_kw[:, site] - load, full,
-            s.demand_rate_usd_per_kw[:, site], s.typical_peak_kw[:, site] - load,
+            s.demand_rate_usd_per_kw[:, site], self._level(snapshot, cars)[:, site] - load,
         )  # fmt: skip
         values = self._features.of_port(
             cars.soc, known, cars.target_soc, cars.need_h, steps * one * snapshot.step_h, cars.take_kw, cars.give_kw,
-            capacity, p.charge_limit_soc, p.reserve_soc, p.min_soc, p.max_charge_kw, slots,
+            capacity, p.charge_limit_soc, p.reserve_soc, p.min_soc, p.max_charge_kw, p.min_charge_kw, slots,
             cars.need_h / snapshot.step_h, at + one, price, cheapest, cheapest_at * snapshot.step_h, export, best, last,
             load, p.override * one, of_site,
         )  # fmt: skip
         return self._where_here(here, self._stack([value * one for value in values]))
+
+    def _level(self, snapshot: Snapshot, cars: CarNow) -> Any:
+        """The level (B, S) that each site's import is to keep to; 0 everywhere where no peak is paid for."""
+        due_kwh = self._later.where_paid_kwh(snapshot)
+        if due_kwh is None:
+            return snapshot.sites.net_load_kw * 0
+        return planned_level(self._lib, snapshot, cars, due_kwh)
 
     def _stack(self, columns: list[Any]) -> Any:
         if self._torch:

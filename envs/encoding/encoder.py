@@ -12,6 +12,7 @@ from ..safety.array_survey import survey_arrays
 from ..safety.survey import survey
 from ..snapshot import Snapshot
 from .fields import CONTEXT_WIDTH, PORT_WIDTH
+from .later import LaterArrivals
 
 
 class Observation(NamedTuple):
@@ -20,6 +21,10 @@ class Observation(NamedTuple):
     ports: Any  # (B, N, K), zeros where no car is
     context: Any  # (B, M)
     mask: Any  # (B, N), 1 where a car is
+
+
+NOTHING_DUE = np.zeros((1, 1, 1, 0))
+"""Handed to the compiled loop where no site pays for a peak: it wants an array."""
 
 
 class Encoder(Protocol):
@@ -71,6 +76,7 @@ class CompiledEncoder:
         from . import kernels, outlook_kernels
 
         self._encode, self._desk, self._team = direct(kernels.encode), outlook_kernels.desk, team_of(threads)
+        self._later = LaterArrivals()
         self._local = threading.local()
 
     def encode(self, snapshot: Snapshot, out: Observation | None = None) -> Observation:
@@ -83,12 +89,14 @@ class CompiledEncoder:
         target, ports = out, out.ports.reshape(b, -1)
         cars = survey(snapshot, self._team)
         tariffs = snapshot.context.import_price_now_usd_per_kwh.shape[1]
+        due_kwh = self._later.where_paid_kwh(snapshot)
+        due_kwh = NOTHING_DUE if due_kwh is None else due_kwh
 
         def part(lo: int, hi: int) -> None:
             desk = self._scratch(len(snapshot.sites.feeder), tariffs, snapshot.horizon)
             self._encode(
                 snapshot.layout, lo, hi, snapshot.ports, cars, snapshot.port_site, snapshot.sites, snapshot.feeders,
-                snapshot.context, snapshot.step_h, snapshot.horizon, ports, target.context, target.mask, desk,
+                snapshot.context, due_kwh, snapshot.step_h, snapshot.horizon, ports, target.context, target.mask, desk,
             )  # fmt: skip
 
         self._team.share(part, b)

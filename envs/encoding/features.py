@@ -35,7 +35,7 @@ def make_features(ops: Operations, compile_: Callable[..., Any] = lambda functio
         return x / (scale + maximum(x, -x))
 
     @compile_
-    def of_site(price_now, export_now, room_kw, peak_room_kw, site_cars_kw, demand_rate, typical_room_kw):
+    def of_site(price_now, export_now, room_kw, peak_room_kw, site_cars_kw, demand_rate, planned_room_kw):
         """What all ports of a site share: the prices now, and its rooms over the full set-points of its cars."""
         per_kw = one / maximum(site_cars_kw, one)
         return (
@@ -43,14 +43,14 @@ def make_features(ops: Operations, compile_: Callable[..., Any] = lambda functio
             squash(export_now, price),
             clip(room_kw * per_kw, -two, two),
             where(demand_rate > zero, clip(peak_room_kw * per_kw, -two, two), one),
-            where(typical_room_kw == typical_room_kw, clip(typical_room_kw * per_kw, -two, two), one),
+            where(demand_rate > zero, clip(planned_room_kw * per_kw, -two, two), one),
         )
 
     @compile_
     def of_port(
         soc, known, target, need_h, left_h, top_kw, export_kw, capacity_kwh, charge_limit, reserve, min_soc,
-        max_charge_kw, slots, slots_needed, slots_left, price_now, cheapest, cheapest_h, export_now, best_export,
-        last_kw, site_load_kw, override, site,
+        max_charge_kw, min_charge_kw, slots, slots_needed, slots_left, price_now, cheapest, cheapest_h, export_now,
+        best_export, last_kw, site_load_kw, override, site,
     ):  # fmt: skip
         """All features of a port, in the order of `PORT_FIELDS`, with those of its `site`.
 
@@ -61,7 +61,7 @@ def make_features(ops: Operations, compile_: Callable[..., Any] = lambda functio
         limit = where(known, charge_limit, target)
         floor = maximum(reserve, min_soc)
         per_slot = one / maximum(slots_left, one)
-        price_level, export_level, room, peak_room, typical_room = site
+        price_level, export_level, room, peak_room, planned_room = site
         return (
             clip(soc, zero, one),
             where(known, one, zero),
@@ -90,7 +90,9 @@ def make_features(ops: Operations, compile_: Callable[..., Any] = lambda functio
             peak_room,
             where(override > zero, one, zero),
             clip(max_charge_kw * per_power, zero, five),
-            typical_room,
+            planned_room,
+            clip(min_charge_kw * per_kw, zero, one),
+            where(known, where(soc < min_soc, one, zero), zero),
         )
 
     return Features(of_site, of_port)

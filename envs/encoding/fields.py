@@ -69,12 +69,15 @@ PORT_FIELDS = (
     Field("override", "flag", "1: the driver overrides", 0, 1),
     Field("max_charge_kw", "kW", "full set-point, / 20", 0, 5),
     Field(
-        "typical_room",
+        "planned_room",
         "1",
-        "typical least peak of other days minus net load, / full set-points of the site's cars; 1 where none is known",
+        "least level for present and expected cars minus net load, / full set-points of the site's cars; 1 without "
+        "demand charge",
         -2,
         2,
     ),
+    Field("min_charge", "1", "least set-point but none, share of the full one", 0, 1),
+    Field("at_once", "flag", "1: below its minimum SoC, so it is charged whatever is asked", 0, 1),
 )
 
 CONTEXT_FIELDS = (

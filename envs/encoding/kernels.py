@@ -14,6 +14,7 @@ from .fields import (
     HEADROOM_POINTS,
     RATE_SCALE,
 )
+from .level_kernels import find_levels
 from .outlook_kernels import find_outlook, squash, write_prices
 
 _features = features("numba")
@@ -60,18 +61,18 @@ def clear(b, out):
 
 
 @kernel
-def site_features(b, s, sites, price, export, site_cars):
+def site_features(b, s, sites, price, export, desk):
     """What all ports of a site share, computed once for them."""
     limit, load = sites.import_limit_kw, sites.net_load_kw[b, s]
     room = limit.values[limit.row[b], s, limit.start[b]] - load
     return of_site(
-        price, export, room, sites.peak_kw[b, s] - load, site_cars[s], sites.demand_rate_usd_per_kw[b, s],
-        sites.typical_peak_kw[b, s] - load,
+        price, export, room, sites.peak_kw[b, s] - load, desk.site_cars[s], sites.demand_rate_usd_per_kw[b, s],
+        desk.level[s] - load,
     )  # fmt: skip
 
 
 @kernel
-def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, horizon, out, around, mask, desk):
+def encode(lo, hi, ports, cars, port_site, sites, feeders, context, due_kwh, step_h, horizon, out, around, mask, desk):
     """Write the observations of worlds `lo .. hi` into `out` (B, N * K), `around` (B, M), `mask` (B, N)."""
     p, site_cars, width, per_hour = ports, desk.site_cars, out.shape[1] // port_site.shape[0], round(1.0 / step_h)
     desk.key[:, 4] = -1
@@ -79,6 +80,7 @@ def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, hori
     for b in range(lo, hi):
         q = find_outlook(b, context, longest_stay(b, ports, cars, horizon), per_hour, horizon, desk)
         site_powers(b, p.max_charge_kw, port_site, site_cars)
+        find_levels(b, p, cars, port_site, sites, context, due_kwh, step_h, horizon, desk)
         needed, left, site = 0.0, 0.0, -1
         tariff, load, price, export, shared = 0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0, 0.0)
         clear(b, out)
@@ -91,7 +93,7 @@ def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, hori
                 tariff, load = sites.tariff[site], sites.net_load_kw[b, site]
                 price = context.import_price_now_usd_per_kwh[b, tariff]
                 export = context.export_price_now_usd_per_kwh[b, tariff]
-                shared = site_features(b, site, sites, price, export, site_cars)
+                shared = site_features(b, site, sites, price, export, desk)
             known = p.soc[b, n] == p.soc[b, n]
             need_h, steps = cars.need_h[b, n], p.steps_left[b, n]
             at = min(max(steps, 1), horizon) - 1
@@ -99,9 +101,10 @@ def encode(lo, hi, ports, cars, port_site, sites, feeders, context, step_h, hori
             values = of_port(
                 cars.soc[b, n], known, cars.target_soc[b, n], need_h, steps * step_h, cars.take_kw[b, n],
                 cars.give_kw[b, n], p.capacity_kwh[b, n], p.charge_limit_soc[b, n], p.reserve_soc[b, n],
-                p.min_soc[b, n], p.max_charge_kw[b, n], desk.slots[q, tariff, at], need_h / step_h, at + 1.0,
-                price, desk.cheapest[q, tariff, at], desk.cheapest_at[q, tariff, at] * step_h, export,
-                desk.best[q, tariff, at], 0.0 if math.isnan(last) else last, load, float(p.override[b, n]), shared,
+                p.min_soc[b, n], p.max_charge_kw[b, n], p.min_charge_kw[b, n], desk.slots[q, tariff, at],
+                need_h / step_h, at + 1.0, price, desk.cheapest[q, tariff, at],
+                desk.cheapest_at[q, tariff, at] * step_h, export, desk.best[q, tariff, at],
+                0.0 if math.isnan(last) else last, load, float(p.override[b, n]), shared,
             )  # fmt: skip
             write_row(out, b * out.shape[1] + n * width, values)
             needed += need_h

@@ -28,13 +28,16 @@ class Desk(NamedTuple):
     outlook: Any  # (Q, 2, OUTLOOK_HOURS) the context's part
     clock: Any  # (3,) second of the day, its sine and cosine
     site_cars: Any  # (S,) full set-points by site
+    late: Any  # (S, H) kWh of each site in each step if all its cars start as late as they can
+    level: Any  # (S,) the one that each site's import is planned to keep to
 
 
 def desk(sites: int, tariffs: int, horizon: int) -> Desk:
     """Fresh scratch arrays: a kernel allocates nothing."""
     tables = [np.zeros((PLACES, tariffs, horizon)) for _ in range(4)]
     key, now = np.zeros((PLACES, 5), np.int64), np.zeros((PLACES, tariffs, 2))
-    return Desk._make([key, now, *tables, np.zeros((PLACES, 2, OUTLOOK_HOURS)), np.zeros(3), np.zeros(sites)])
+    of_sites = np.zeros(sites), np.zeros((sites, horizon)), np.zeros(sites)
+    return Desk._make([key, now, *tables, np.zeros((PLACES, 2, OUTLOOK_HOURS)), np.zeros(3), *of_sites])
 
 
 @kernel

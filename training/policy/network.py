@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ...envs.encoding import CONTEXT_WIDTH, PORT_WIDTH
-from .levels import CAPS, LEVELS, cap_charging, deadline_level, pays_for_peak
+from .columns import step_hours
+from .levels import CAPS, LEVELS, cap_charging, pays_for_peak, site_levels
 from .margins import MARGINS, margins
 from .meter import OwnLoad, meter_export, own_load
 from .pools import Groups
@@ -92,11 +93,13 @@ class SetNetwork(nn.Module):
         around = feeder.each(self.context(torch.cat([common, above], -1)))
         joint, own = torch.cat([tokens, site.each(pooled), around], -1), own_load(ports, mask, site)
         wish = self.head(joint)[..., 0] + self.shortcut * wishes(ports, context, own, self.rule)
-        levels = deadline_level(ports, mask, site)
+        levels = site_levels(ports, mask, site)
         # What a site decides is the same for all its cars: their mean, so that no car stands for the others.
         shared = torch.cat([pooled, site.mean(around, mask), levels], -1)
         cap = self.level(shared) + caps(levels, context, self.rule)
-        return share_out(wish, ports, mask, site, own, cap, levels)
+        answer = within(wish)
+        charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels, step_hours(context))
+        return _metered(charging, answer, own, mask)
 
 
 def fresh_network(seed: int) -> SetNetwork:
@@ -135,23 +138,15 @@ def _under_caps(
 
     def cap(wish: Tensor, ports: Tensor, context: Tensor, mask: Tensor, index: Tensor, numbers: Tensor) -> Tensor:
         of_site = Groups(index, site.count)
-        levels = deadline_level(ports, mask, of_site)
-        return cap_charging(wish, ports, mask, of_site, caps(levels, context, numbers), levels)
+        levels = site_levels(ports, mask, of_site)
+        cap = caps(levels, context, numbers)
+        return cap_charging(wish, ports, mask, of_site, cap, levels, step_hours(context))
 
     operands = (wish, ports, context, mask, site.index, numbers)
     if torch.compiler.is_exporting():  # a graph asks when it runs; no branch may hand back what it was given
         chosen: Tensor = torch.cond(pays, cap, lambda wish, *_: wish.clone(), operands)
         return chosen
     return cap(*operands) if pays else wish
-
-
-def share_out(
-    wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, own: OwnLoad, cap: Tensor, levels: Tensor
-) -> Tensor:
-    """Each car's answer (B, N) from its own wish, its site's cap and the site's meter."""
-    answer = within(wish)
-    charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels)
-    return _metered(charging, answer, own, mask)
 
 
 def _metered(charging: Tensor, answer: Tensor, own: OwnLoad, mask: Tensor) -> Tensor:

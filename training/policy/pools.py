@@ -35,11 +35,6 @@ class Groups:
         cars = self.total(mask)[..., None]
         return self.total(values * mask[..., None]) / torch.clamp(cars, min=1.0)
 
-    def greatest(self, values: Tensor) -> Tensor:
-        """Greatest of each group's values, none below 0: (B, N) to (B, G)."""
-        none = values.new_zeros(values.shape[0], self.count)
-        return none.scatter_reduce(1, self.index.expand_as(values), values, "amax")
-
     def before(self, values: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
         """Sums of the values, none below 0, of those in the same group with a lower key, and with the same one.
 

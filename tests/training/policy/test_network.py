@@ -10,7 +10,7 @@ from torch import Tensor
 from ebbflow.envs.encoding import CONTEXT_FIELDS, PORT_FIELDS, bounds
 from ebbflow.training.policy import SetNetwork
 from ebbflow.training.policy.columns import COLUMN
-from ebbflow.training.policy.levels import cap_charging, deadline_level
+from ebbflow.training.policy.levels import cap_charging
 from ebbflow.training.policy.meter import LEAST_SHARE, meter_export, own_load
 from ebbflow.training.policy.network import by_rule, fresh_network
 from ebbflow.training.policy.pools import Groups
@@ -93,31 +93,62 @@ def cars(n: int, **columns: list[float]) -> torch.Tensor:
     return ports
 
 
-def test_the_deadline_level_is_the_steepest_of_all_deadlines() -> None:
-    # 10 kW each: 1 h due in 4 h; 3 h more due in 6 h; a third, alone on its site, 2 h due in 8 h.
-    ports = cars(3, can_charge_kw=[0.5] * 3, hours_needed=[1 / 24, 3 / 24, 2 / 24], hours_left=[4 / 24, 6 / 24, 8 / 24])
-    site = Groups(torch.tensor([1, 1, 0]), 2)
-    level = deadline_level(ports, torch.ones(1, 3), site)[0, :, 0]
-    # max(10 kWh / 4 h, 40 kWh / 6 h) of 20 kW, and 20 kWh / 8 h of 10 kW.
-    torch.testing.assert_close(level, torch.tensor([0.25, 40 / 6 / 20]))
+def capped(ports: Tensor, wish: list[float], peak_room: float, planned_room: float, shift: float = 0.0) -> Tensor:
+    """What the first site's cars may have of their wishes; the third car stands at another one, which pays no peak."""
+    site, mask = Groups(torch.tensor([0, 0, 1]), 2), torch.ones(1, 3)
+    levels = torch.tensor([[[0.0, peak_room, planned_room, 0.0], [0.0, 1.0, 1.0, 0.0]]])
+    cap, step_h = torch.tensor([[[shift], [-9.0]]]), torch.tensor([[0.25]])
+    return cap_charging(torch.tensor([wish]), ports, mask, site, cap, levels, step_h)
 
 
 def test_a_cap_is_filled_by_laxity_and_for_its_site_alone() -> None:
-    ports = cars(3, can_charge_kw=[0.5] * 3, max_charge_kw=[0.5] * 3, laxity=[0.3, 0.1, 0.2])
-    site, mask = Groups(torch.tensor([0, 0, 1]), 2), torch.ones(1, 3)
-    wish, cap = torch.tensor([[1.0, 0.5, 1.0]]), torch.tensor([[[0.0, 0.05], [9.0, 0.0]]])
-
-    def capped(peak_room: float, typical_room: float) -> Tensor:
-        levels = torch.tensor([[[0.23, 0.0, peak_room, typical_room, 0.0], [0.23, 0.0, 0.0, 0.0, 0.0]]])
-        return cap_charging(wish, ports, mask, site, cap, levels)
-
-    # The level: a quarter of 20 kW, all of them for the second car, which has the least laxity; the other site is open.
-    torch.testing.assert_close(capped(0.0, 0.0), torch.tensor([[0.0, 0.5, 1.0]]))
-    # Half of 20 kW are left below the peak so far, or (shifted by 0.05) below a typical day's: 5 kW for the first car.
-    torch.testing.assert_close(capped(0.5, 0.0), torch.tensor([[0.5, 0.5, 1.0]]))
-    torch.testing.assert_close(capped(0.0, 0.45), torch.tensor([[0.5, 0.5, 1.0]]))
+    far = [1.0] * 3
+    ports = cars(3, can_charge_kw=[0.5] * 3, max_charge_kw=[0.5] * 3, laxity=[0.3, 0.1, 0.2], hours_needed=far)
+    wish = [1.0, 0.5, 1.0]
+    # A quarter of 20 kW, all of them for the second car, which has the least laxity; the other site is open.
+    torch.testing.assert_close(capped(ports, wish, 0.0, 0.25), torch.tensor([[0.0, 0.5, 1.0]]))
+    # Half of 20 kW are left below the peak so far, or (shifted by 0.05) below the plan: 5 kW for the first car.
+    torch.testing.assert_close(capped(ports, wish, 0.5, 0.0), torch.tensor([[0.5, 0.5, 1.0]]))
+    torch.testing.assert_close(capped(ports, wish, 0.0, 0.45, 0.05), torch.tensor([[0.5, 0.5, 1.0]]))
     # A site that pays for no peak tells a room of 1, whatever the shift.
-    torch.testing.assert_close(capped(1.0, 1.0), wish)
+    torch.testing.assert_close(capped(ports, wish, 1.0, 1.0, -9.0), torch.tensor([wish]))
+
+
+def test_a_car_that_ends_within_the_step_leaves_the_rest_of_its_power_to_others() -> None:
+    # Of 10 kW each; the second car needs 6 minutes of a quarter of an hour, 4 kW of it on average.
+    known, needed = [1.0, 1.0, 1.0], [1.0, 0.1 / 24, 1.0]
+    columns = {
+        "can_charge_kw": [0.5] * 3,
+        "max_charge_kw": [0.5] * 3,
+        "laxity": [0.3, 0.1, 0.2],
+        "hours_needed": needed,
+    }
+    wish = [1.0, 1.0, 1.0]
+    torch.testing.assert_close(
+        capped(cars(3, **columns, soc_known=known), wish, 0.0, 0.5), torch.tensor([[0.6, 1.0, 1.0]])
+    )
+    # Where only 3 kW are left for it, it is told so.
+    torch.testing.assert_close(
+        capped(cars(3, **columns, soc_known=known), wish, 0.0, 0.15), torch.tensor([[0.0, 0.3, 1.0]])
+    )
+    # A car that tells no SoC may take more than it was asked for.
+    torch.testing.assert_close(
+        capped(cars(3, **columns, soc_known=[1.0, 0.0, 1.0]), wish, 0.0, 0.5), torch.tensor([[0.0, 1.0, 1.0]])
+    )
+
+
+def test_a_part_below_the_least_set_point_is_a_pause() -> None:
+    columns = {"can_charge_kw": [0.5] * 3, "max_charge_kw": [0.5] * 3, "laxity": [0.3, 0.1, 0.2]}
+    ports = cars(3, **columns, hours_needed=[1.0] * 3, min_charge=[0.125] * 3)
+    # One of 20 kW is left for the first car: a tenth of its 10 kW, which the charger would raise to an eighth.
+    torch.testing.assert_close(capped(ports, [1.0] * 3, 0.0, 0.55), torch.tensor([[0.0, 1.0, 1.0]]))
+    torch.testing.assert_close(capped(ports, [1.0] * 3, 0.0, 0.575), torch.tensor([[0.15, 1.0, 1.0]]))
+
+
+def test_what_is_charged_whatever_is_asked_comes_first() -> None:
+    columns = {"can_charge_kw": [0.5] * 3, "max_charge_kw": [0.5] * 3, "laxity": [0.3, 0.1, 0.2]}
+    ports = cars(3, **columns, hours_needed=[1.0] * 3, at_once=[1.0, 0.0, 0.0])
+    torch.testing.assert_close(capped(ports, [0.0, 1.0, 1.0], 0.0, 0.75), torch.tensor([[0.0, 0.5, 1.0]]))
 
 
 @pytest.mark.parametrize("pays", [False, True])
@@ -127,7 +158,7 @@ def test_the_rule_sees_by_itself_whether_a_peak_is_paid_for(pays: bool) -> None:
     site, numbers = groups(rng, 25)[0], fresh_network(0).rule.detach()
     can, most = COLUMN["can_charge_kw"], COLUMN["max_charge_kw"]
     ports[..., can] = torch.minimum(ports[..., can], ports[..., most])
-    for room in ("peak_room", "typical_room"):
+    for room in ("peak_room", "planned_room"):
         ports[..., COLUMN[room]] = torch.where(site.index == 0, 0.1, 1.0) if pays else 1.0
 
     def answer(capped: bool | None) -> Tensor:

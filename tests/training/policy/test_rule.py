@@ -176,12 +176,12 @@ def test_what_all_cars_share_moves_a_threshold() -> None:
     assert float(told(car(saving=0.5), crowded, numbers)[0, 0]) == 1.0
 
 
-def test_caps_are_straight_in_the_sites_figures() -> None:
+def test_a_cap_is_straight_in_the_sites_figures() -> None:
     numbers = fresh_numbers()
-    numbers[NUMBERS.index("typical_need")], numbers[NUMBERS.index("deadline_weekend")] = 2.0, -1.0
-    levels = torch.tensor([[[0.1, 0.2, 0.3, 0.4, 0.5]]])
+    numbers[NUMBERS.index("planned_need")], numbers[NUMBERS.index("planned_weekend")] = 2.0, -1.0
+    levels = torch.tensor([[[0.1, 0.2, 0.3, 0.4]]])
     told = caps(levels, context(weekend=[1.0]), numbers)
-    torch.testing.assert_close(told, torch.tensor([[[0.25 - 1.0, 0.03 + 2.0 * 0.2]]]))
+    torch.testing.assert_close(told, torch.tensor([[[0.005 + 2.0 * 0.1 - 1.0]]]))
     torch.testing.assert_close(caps(levels, context(weekend=[1.0]), numbers[None]), told)
 
 
