@@ -17,8 +17,6 @@ from ebbflow.envs.world.build import build_bank_days, build_scenario, load_setti
 from ebbflow.envs.world.reference_days import least_peak_kw, uncontrolled_kw
 from ebbflow.envs.world.scenario import Scenario, Stays
 
-from ...machine import slowness  # noqa: TID252
-
 PRESETS = ("home-california", "home-texas", "depot-workplace")
 
 
@@ -307,6 +305,8 @@ def test_mixed_tariffs_are_spread_over_the_sites() -> None:
 
 def test_a_thousand_days_a_second_within_reach() -> None:
     import time
+
+    from ...machine import slowness  # noqa: TID252
 
     preset = load_settings("depot-workplace")
     list(build_bank_days(preset, 0, range(40)))

@@ -39,7 +39,7 @@ class Shifted(Rollout):
     ("preset", "move", "within"),
     [
         ("home-texas", 0.4, 0.4), ("home-texas", -0.4, 0.4), ("home-texas", -1.0, 0.4),
-        ("home-california", 0.4, 0.4), ("home-california", -1.0, 0.4), ("depot-workplace", -0.1, 0.5),
+        ("home-california", 0.4, 0.4), ("home-california", -1.0, 0.4), ("depot-workplace", -0.3, 0.5),
     ],
 )  # fmt: skip
 def test_what_changed_actions_cost_is_foretold(preset: str, move: float, within: float) -> None:
