@@ -18,6 +18,9 @@ CAPS = 1
 LEAST_H = 0.25
 """A deadline that has passed counts as so many hours away."""
 
+TINY_SHARE = 1e-3
+"""Of a step's charging: a car that is still asked for less has got what it was asked for."""
+
 FIRST = 5.0
 """By so much the laxity of who comes first is lowered: more than laxities differ."""
 
@@ -74,15 +77,18 @@ def cap_charging(
     cars = site.total(ports[..., COLUMN["max_charge_kw"]] * mask)
     planned = levels[..., 2] + torch.where(levels[..., 2] < 1.0, cap[..., 0], 0.0)
     most = torch.maximum(levels[..., 1], planned) * cars
-    # What a car without SoC was asked for does not bound what it takes.
     ends = torch.clamp(ports[..., COLUMN["hours_needed"]] * DAY_H / step_h, max=1.0)
-    takes = can * torch.where(ports[..., COLUMN["soc_known"]] > 0.0, ends, 1.0)
+    known, least = ports[..., COLUMN["soc_known"]] > 0.0, ports[..., COLUMN["min_charge"]]
+    # What a car without SoC was asked for does not bound what it takes, but a set-point does.
+    still = torch.where(ends > TINY_SHARE, torch.maximum(ends, least), 0.0)
+    pays = ports[..., COLUMN["peak_room"]] != 1.0
+    wish = torch.where(pays & ~known, torch.minimum(wish, still), wish)
     # What is charged whatever is asked comes first, so that the others make room for it.
     at_once = ports[..., COLUMN["at_once"]]
-    wished = torch.minimum(torch.maximum(wish, at_once) * can, takes)
+    wished = torch.minimum(torch.maximum(wish, at_once), torch.where(known, ends, 1.0)) * can
     ahead, together = site.before(wished, ports[..., COLUMN["laxity"]] - FIRST * at_once)
     share = torch.clamp((site.each(most) - ahead) / torch.clamp(together, min=1e-6), 0.0, 1.0)
     part = share * wished / torch.clamp(can, min=1e-6)
     # The projection would raise a part below the least set-point to it, above the cap.
-    part = torch.where(part < ports[..., COLUMN["min_charge"]], 0.0, part)
+    part = torch.where(part < least, 0.0, part)
     return torch.where(share < 1.0, part, wish)

@@ -131,10 +131,14 @@ def test_a_car_that_ends_within_the_step_leaves_the_rest_of_its_power_to_others(
     torch.testing.assert_close(
         capped(cars(3, **columns, soc_known=known), wish, 0.0, 0.15), torch.tensor([[0.0, 0.3, 1.0]])
     )
-    # A car that tells no SoC may take more than it was asked for.
-    torch.testing.assert_close(
-        capped(cars(3, **columns, soc_known=[1.0, 0.0, 1.0]), wish, 0.0, 0.5), torch.tensor([[0.0, 1.0, 1.0]])
-    )
+    # A car that tells no SoC may take more than it was asked for, so it is told what is still missing, or nothing.
+    unknown = [1.0, 0.0, 1.0]
+    for room, first in ((0.5, 0.6), (0.9, 1.0)):
+        told = capped(cars(3, **columns, soc_known=unknown), wish, 0.0, room)
+        torch.testing.assert_close(told, torch.tensor([[first, 0.4, 1.0]]))
+    full = columns | {"hours_needed": [1.0, 1e-6, 1.0]}
+    told = capped(cars(3, **full, soc_known=unknown), wish, 0.0, 0.5)
+    torch.testing.assert_close(told, torch.tensor([[1.0, 0.0, 1.0]]))
 
 
 def test_a_part_below_the_least_set_point_is_a_pause() -> None:
