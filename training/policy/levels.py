@@ -47,9 +47,14 @@ def site_levels(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
     return torch.stack([need, *rooms], -1)
 
 
+def pays_peak(ports: Tensor) -> Tensor:
+    """Which cars (B, N) stand at a site that pays for a peak: its room tells another number than 1."""
+    return ports[..., COLUMN["peak_room"]] != 1.0
+
+
 def pays_for_peak(ports: Tensor, mask: Tensor) -> Tensor:
-    """Whether any car stands at a site that pays for a peak (); at all others there is nothing to cap."""
-    return (mask * (ports[..., COLUMN["planned_room"]] < 1.0)).any()
+    """Whether any car does (); at all other sites there is nothing to cap."""
+    return (mask * pays_peak(ports)).any()
 
 
 def cap_charging(
@@ -81,8 +86,7 @@ def cap_charging(
     known, least = ports[..., COLUMN["soc_known"]] > 0.0, ports[..., COLUMN["min_charge"]]
     # What a car without SoC was asked for does not bound what it takes, but a set-point does.
     still = torch.where(ends > TINY_SHARE, torch.maximum(ends, least), 0.0)
-    pays = ports[..., COLUMN["peak_room"]] != 1.0
-    wish = torch.where(pays & ~known, torch.minimum(wish, still), wish)
+    wish = torch.where(pays_peak(ports) & ~known, torch.minimum(wish, still), wish)
     # What is charged whatever is asked comes first, so that the others make room for it.
     at_once = ports[..., COLUMN["at_once"]]
     wished = torch.minimum(torch.maximum(wish, at_once), torch.where(known, ends, 1.0)) * can

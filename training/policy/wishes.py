@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ...envs.encoding.fields import DAY_H, ENERGY_SCALE, POWER_SCALE
 from .columns import COLUMN, STARTS
+from .levels import pays_peak
 from .margins import price
 from .meter import OWN_LOAD_UNTIL, OwnLoad, net_load
 from .rule import Numbers
@@ -57,8 +58,7 @@ class _Cars:
         short = torch.clamp(self._number("haste"), min=0.0) * (self._number("laxity") - self._field("economic_laxity"))
         cheapest = 1.0 - (self._saving + self._event) / torch.clamp(self._number("nothing_saved"), min=1e-4)
         # Where a peak is paid for, a site's cap says when its cars charge.
-        pays_peak = (self._field("peak_room") != 1.0).to(short.dtype)
-        return torch.maximum(torch.maximum(short, cheapest), pays_peak)
+        return torch.maximum(torch.maximum(short, cheapest), pays_peak(self._ports).to(short.dtype))
 
     def _from_sun(self) -> Tensor:
         """What the site has too much of, where that earns less than the need's last hour costs."""
