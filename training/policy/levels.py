@@ -44,7 +44,7 @@ def site_levels(ports: Tensor, mask: Tensor, site: Groups) -> Tensor:
     due = ports[..., COLUMN["hours_needed"]] * can
     need = site.total(due / hours) / torch.clamp(site.total(can), min=1e-6)
     rooms = [site.mean(ports[..., COLUMN[name], None], mask)[..., 0] for name in ROOMS]
-    return torch.stack([need, *rooms], -1)
+    return torch.stack([torch.clamp(need, 0.0, 2.0), *rooms], -1)
 
 
 def pays_peak(ports: Tensor) -> Tensor:

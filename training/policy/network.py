@@ -139,8 +139,8 @@ def _under_caps(
     def cap(wish: Tensor, ports: Tensor, context: Tensor, mask: Tensor, index: Tensor, numbers: Tensor) -> Tensor:
         of_site = Groups(index, site.count)
         levels = site_levels(ports, mask, of_site)
-        cap = caps(levels, context, numbers)
-        return cap_charging(wish, ports, mask, of_site, cap, levels, step_hours(context))
+        told = caps(levels, context, numbers)
+        return cap_charging(wish, ports, mask, of_site, told, levels, step_hours(context))
 
     operands = (wish, ports, context, mask, site.index, numbers)
     if torch.compiler.is_exporting():  # a graph asks when it runs; no branch may hand back what it was given
