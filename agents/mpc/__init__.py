@@ -2,6 +2,6 @@
 
 from .expected import Arrivals
 from .known import Assumptions
-from .policy import Mpc
+from .policy import Mpc, PersistentLoadMpc
 
-__all__ = ["Arrivals", "Assumptions", "Mpc"]
+__all__ = ["Arrivals", "Assumptions", "Mpc", "PersistentLoadMpc"]

@@ -41,11 +41,13 @@ class Assumptions:
         typical_peak_factor: how many times the typical peak the floor of the peak is. The typical peak is a level
             that leaves out each car's own power limit, and which nobody reaches who does not know the day.
         carbon_usd_per_kg: price of emissions; where there are no data of them they are taken as 0.
+        persistent_load: what a load is off its issued forecast now, it is taken to stay off (persistence).
     """
 
     arrivals: Arrivals = field(default_factory=Arrivals)
     typical_peak_factor: float = 1.15
     carbon_usd_per_kg: float = 0.0
+    persistent_load: bool = False
 
 
 class Knowledge:
@@ -54,7 +56,7 @@ class Knowledge:
     def __init__(self, snapshot: Snapshot, assumptions: Assumptions) -> None:
         self._snapshot, self._assumptions = snapshot, assumptions
         self._steps = min(snapshot.horizon, round(WINDOW_H / snapshot.step_h))
-        self._series = series_of(snapshot, self._steps)
+        self._series = series_of(snapshot, self._steps, assumptions.persistent_load)
         self._groups = groups_of(snapshot)
         self._window_steps = max(1, DEMAND_WINDOW_MINUTES // round(60 * snapshot.step_h))
 

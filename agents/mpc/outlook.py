@@ -27,8 +27,8 @@ class Series(NamedTuple):
     emissions_kg_per_kwh: Array  # (B, T)
 
 
-def series_of(snapshot: Snapshot, steps: int) -> Series:
-    """Read the next `steps` steps of every series."""
+def series_of(snapshot: Snapshot, steps: int, persistent_load: bool = False) -> Series:
+    """Read the next `steps` steps of every series; a persistent load's forecast is moved by what it is off now."""
 
     def ahead(outlook: Outlook, now: Array | None = None) -> Array:
         window = np.array(outlook.window(steps), float)
@@ -36,14 +36,18 @@ def series_of(snapshot: Snapshot, steps: int) -> Series:
             window[:, :, 0] = now
         return window
 
+    def load(forecast: Outlook, now: Array) -> Array:
+        window = ahead(forecast)
+        return window + (now - window[:, :, 0])[..., None] if persistent_load else ahead(forecast, now)
+
     sites, feeders, context = snapshot.sites, snapshot.feeders, snapshot.context
     return Series(
         ahead(context.import_price_usd_per_kwh, context.import_price_now_usd_per_kwh),
         ahead(context.export_price_usd_per_kwh, context.export_price_now_usd_per_kwh),
-        ahead(sites.net_load_forecast_kw, sites.net_load_kw),
+        load(sites.net_load_forecast_kw, sites.net_load_kw),
         ahead(sites.import_limit_kw),
         ahead(sites.export_limit_kw),
-        ahead(feeders.net_load_forecast_kw, feeders.net_load_kw),
+        load(feeders.net_load_forecast_kw, feeders.net_load_kw),
         ahead(feeders.import_limit_kw),
         ahead(feeders.export_limit_kw),
         ahead(context.baseline_kw),

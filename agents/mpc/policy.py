@@ -80,3 +80,16 @@ class Mpc:
             self._bases[world] = made.basis
         request[world] = made.power_kw
         return True
+
+
+class PersistentLoadMpc(Mpc):
+    """`mpc` that does not take load forecasts as issued: it moves them by what they are off now.
+
+    The learned policies' planned level does the same (`envs.encoding.array_level`): a comparison with this reference
+    leaves out what that alone is worth.
+    """
+
+    name = "mpc_persistent_load"
+
+    def __init__(self) -> None:
+        super().__init__(Assumptions(persistent_load=True))

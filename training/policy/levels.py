@@ -58,15 +58,17 @@ def pays_for_peak(ports: Tensor, mask: Tensor) -> Tensor:
 
 
 def cap_charging(
-    wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, levels: Tensor, step_h: Tensor
+    wish: Tensor, ports: Tensor, mask: Tensor, site: Groups, cap: Tensor, even: Tensor, levels: Tensor, step_h: Tensor
 ) -> Tensor:
-    """Fill each site's cap with its cars' wishes, least laxity first.
+    """Fill each site's cap with its cars' wishes, least laxity first, or shared out evenly.
 
     The site's cars draw at most the greater of what the bill's peak so far leaves, which costs no more, and of what
     the planned level leaves, shifted by `cap`. Both are shares of full set-points; a site that pays for no peak has
     room for all of them, so nothing is capped there. Shared out evenly, the cap was overrun by whoever had to leave:
-    on the depot 24 % captured by fresh weights, 69 % by laxity. A car that ends within the step counts by what it
-    takes of it on average, as the bill does: counted in full, a tenth of the cap stayed unused, and 2 % less captured.
+    on the depot 24 % captured by fresh weights, 69 % by laxity. Laxity believes what drivers say, though: where they
+    leave early, even shares cost less. These keep to the site's limit too, which the projection would fill by laxity.
+    A car that ends within the step counts by what it takes of it on average, as the bill does: counted in full, a tenth
+    of the cap stayed unused, and 2 % less captured.
 
     Args:
         wish: (B, N) in [0, 1].
@@ -74,6 +76,7 @@ def cap_charging(
         mask: (B, N).
         site: the site of each port.
         cap: (B, S, CAPS).
+        even: (1,) or (B, 1), 0 to 1: how much of the cap is shared out evenly.
         levels: (B, S, LEVELS) of `site_levels`.
         step_h: (B, 1) length of a step.
     """
@@ -81,7 +84,7 @@ def cap_charging(
     # Rooms are told relative to the full set-points of all cars of the site, the full ones included.
     cars = site.total(ports[..., COLUMN["max_charge_kw"]] * mask)
     planned = levels[..., 2] + torch.where(levels[..., 2] < 1.0, cap[..., 0], 0.0)
-    most = torch.maximum(levels[..., 1], planned) * cars
+    room = torch.maximum(levels[..., 1], planned)
     ends = torch.clamp(ports[..., COLUMN["hours_needed"]] * DAY_H / step_h, max=1.0)
     known, least = ports[..., COLUMN["soc_known"]] > 0.0, ports[..., COLUMN["min_charge"]]
     # What a car without SoC was asked for does not bound what it takes, but a set-point does.
@@ -91,7 +94,10 @@ def cap_charging(
     at_once = ports[..., COLUMN["at_once"]]
     wished = torch.minimum(torch.maximum(wish, at_once), torch.where(known, ends, 1.0)) * can
     ahead, together = site.before(wished, ports[..., COLUMN["laxity"]] - FIRST * at_once)
-    share = torch.clamp((site.each(most) - ahead) / torch.clamp(together, min=1e-6), 0.0, 1.0)
+    in_turn = torch.clamp((site.each(room * cars) - ahead) / torch.clamp(together, min=1e-6), 0.0, 1.0)
+    alike = torch.minimum(room, levels[..., 3]) * cars / torch.clamp(site.total(wished), min=1e-6)
+    even = even * pays_peak(ports)
+    share = (1.0 - even) * in_turn + even * torch.maximum(torch.clamp(site.each(alike), 0.0, 1.0), at_once)
     part = share * wished / torch.clamp(can, min=1e-6)
     # The projection would raise a part below the least set-point to it, above the cap.
     part = torch.where(part < least, 0.0, part)

@@ -20,7 +20,7 @@ from .levels import CAPS, LEVELS, cap_charging, pays_for_peak, site_levels
 from .margins import MARGINS, margins
 from .meter import OwnLoad, meter_export, own_load
 from .pools import Groups
-from .rule import caps, fresh_numbers
+from .rule import caps, evenness, fresh_numbers
 from .wishes import wishes
 
 FIRST_OUTPUT = 0.05
@@ -98,7 +98,8 @@ class SetNetwork(nn.Module):
         shared = torch.cat([pooled, site.mean(around, mask), levels], -1)
         cap = self.level(shared) + caps(levels, context, self.rule)
         answer = within(wish)
-        charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, levels, step_hours(context))
+        even = evenness(self.rule)
+        charging = cap_charging(torch.clamp(answer, min=0.0), ports, mask, site, cap, even, levels, step_hours(context))
         return _metered(charging, answer, own, mask)
 
 
@@ -140,7 +141,7 @@ def _under_caps(
         of_site = Groups(index, site.count)
         levels = site_levels(ports, mask, of_site)
         told = caps(levels, context, numbers)
-        return cap_charging(wish, ports, mask, of_site, told, levels, step_hours(context))
+        return cap_charging(wish, ports, mask, of_site, told, evenness(numbers), levels, step_hours(context))
 
     operands = (wish, ports, context, mask, site.index, numbers)
     if torch.compiler.is_exporting():  # a graph asks when it runs; no branch may hand back what it was given

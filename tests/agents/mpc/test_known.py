@@ -89,6 +89,20 @@ def test_prices_and_loads_begin_with_what_is_true_now(world: MakeWorld) -> None:
     np.testing.assert_allclose(sites.net_load_kw[0], [3.0] + [4.0] * 7)
 
 
+def test_a_persistent_load_stays_as_far_off_its_forecast_as_it_is_now(world: MakeWorld) -> None:
+    scenario = world([2.0], [5])
+    scenario = replace(
+        scenario,
+        site_net_load_kw=scenario.site_net_load_kw + 3.0,
+        site_net_load_forecast_kw=scenario.site_net_load_kw + np.arange(scenario.site_net_load_kw.shape[1]) + 1.0,
+    )
+    snapshot = started(scenario, 1)  # 3 kW where 2 were foreseen, then 3, 4 and so on
+    persistent = problem_of(snapshot, replace(ALONE, persistent_load=True))
+    np.testing.assert_allclose(persistent.sites.net_load_kw[0], 3.0 + np.arange(8))
+    np.testing.assert_allclose(persistent.feeders.net_load_kw[0], persistent.sites.net_load_kw[0])
+    np.testing.assert_allclose(problem_of(snapshot).sites.net_load_kw[0, 1:], 3.0 + np.arange(7))
+
+
 @pytest.mark.parametrize(
     ("billed", "base", "typical", "floor"),
     [(9.0, 3.0, 5.0, 9.0), (2.0, 6.5, 4.0, 6.5), (2.0, 3.0, 10.0, 12.0), (2.0, 3.0, np.nan, 3.0)],

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebbflow.agents.days import DayRequest, draw_days
-from ebbflow.agents.mpc import Arrivals, Assumptions, Mpc
+from ebbflow.agents.mpc import Arrivals, Assumptions, Mpc, PersistentLoadMpc
 from ebbflow.agents.policy import find_policy
 from ebbflow.agents.rules import RULES, LeastLaxity
 from ebbflow.agents.run import run_days
@@ -38,7 +38,10 @@ def with_demand(scenario: Scenario, usd_per_kw: float = 30.4, **changes: Any) ->
 
 
 def test_it_is_registered_by_name() -> None:
-    assert isinstance(find_policy("mpc"), Mpc)
+    assert type(find_policy("mpc")) is Mpc
+    persistent = find_policy("mpc_persistent_load")
+    assert isinstance(persistent, PersistentLoadMpc)
+    assert persistent.name == "mpc_persistent_load"
 
 
 def test_a_car_charges_in_the_cheapest_hours_of_its_stay(world: MakeWorld) -> None:

@@ -93,12 +93,16 @@ def cars(n: int, **columns: list[float]) -> torch.Tensor:
     return ports
 
 
-def capped(ports: Tensor, wish: list[float], peak_room: float, planned_room: float, shift: float = 0.0) -> Tensor:
+def capped(
+    ports: Tensor, wish: list[float], peak_room: float, planned_room: float, shift: float = 0.0, *,
+    even: float = 0.0, headroom: float = 0.0,
+) -> Tensor:  # fmt: skip
     """What the first site's cars may have of their wishes; the third car stands at another one, which pays no peak."""
     site, mask = Groups(torch.tensor([0, 0, 1]), 2), torch.ones(1, 3)
-    levels = torch.tensor([[[0.0, peak_room, planned_room, 0.0], [0.0, 1.0, 1.0, 0.0]]])
+    ports[..., COLUMN["peak_room"]] = torch.tensor([peak_room, peak_room, 1.0])
+    levels = torch.tensor([[[0.0, peak_room, planned_room, headroom], [0.0, 1.0, 1.0, headroom]]])
     cap, step_h = torch.tensor([[[shift], [-9.0]]]), torch.tensor([[0.25]])
-    return cap_charging(torch.tensor([wish]), ports, mask, site, cap, levels, step_h)
+    return cap_charging(torch.tensor([wish]), ports, mask, site, cap, torch.tensor([even]), levels, step_h)
 
 
 def test_a_cap_is_filled_by_laxity_and_for_its_site_alone() -> None:
@@ -153,6 +157,19 @@ def test_what_is_charged_whatever_is_asked_comes_first() -> None:
     columns = {"can_charge_kw": [0.5] * 3, "max_charge_kw": [0.5] * 3, "laxity": [0.3, 0.1, 0.2]}
     ports = cars(3, **columns, hours_needed=[1.0] * 3, at_once=[1.0, 0.0, 0.0])
     torch.testing.assert_close(capped(ports, [0.0, 1.0, 1.0], 0.0, 0.75), torch.tensor([[0.0, 0.5, 1.0]]))
+
+
+def test_a_cap_is_shared_out_evenly_below_the_limit_and_where_a_peak_is_paid_for() -> None:
+    columns = {"can_charge_kw": [0.5] * 3, "max_charge_kw": [0.5] * 3, "laxity": [0.3, 0.1, 0.2]}
+    ports, wish = cars(3, **columns, hours_needed=[1.0] * 3, soc_known=[1.0] * 3), [1.0] * 3
+    # 12 of 20 kW, 6 for each; the limit leaves 8, 4 for each; half of it evenly, the rest to the least lax.
+    for even, headroom, first, second in ((1.0, 1.0, 0.6, 0.6), (1.0, 0.4, 0.4, 0.4), (0.5, 1.0, 0.4, 0.8)):
+        told = capped(ports, wish, 0.0, 0.6, even=even, headroom=headroom)
+        torch.testing.assert_close(told, torch.tensor([[first, second, 1.0]]))
+    # Nobody is refused what is charged whatever is asked.
+    at_once = cars(3, **columns, hours_needed=[1.0] * 3, soc_known=[1.0] * 3, at_once=[1.0, 0.0, 0.0])
+    told = capped(at_once, wish, 0.0, 0.6, even=1.0, headroom=1.0)
+    torch.testing.assert_close(told, torch.tensor([[1.0, 0.6, 1.0]]))
 
 
 @pytest.mark.parametrize("pays", [False, True])
