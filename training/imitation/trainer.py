@@ -6,8 +6,8 @@ learning`), from the first round on with the network's own play: fresh, it charg
 What it costs: the rule that a network begins as is better than what it learns from either teacher. Twenty rounds on 96
 days, $ per car and day on 48 validation days, first and last, seed 0: home-texas .935 to .943 with the optimum, .939
 with MPC, which says only what can be known; depot-workplace 3.28 to 3.60 and 3.57. Means of the weights of the last
-seven rounds: .942 and .939; 3.64 and 3.49. At a fifth of the learning rate and twice the rounds home-texas ended at .939
-and .938.
+seven rounds: .942 and .939; 3.64 and 3.49. At a fifth of the learning rate and twice the rounds home-texas ended at
+.939 and .938.
 
 Tried and not kept, the programme's duals as labels. Ports labelled only where by the reduced costs another answer would
 cost half a cent a kWh: .937 and 4.13; two cents: .935 and 4.11; five cents leave no label in Texas. The reduced cost

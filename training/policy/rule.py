@@ -58,8 +58,8 @@ on 384 days of the depot a level 1.5 % above it cost least.
 
 Tried and not kept, layers that learn from hindsight what to add to it (quantile regression on what a known day would
 have needed at each step of 1,024 played days): 1.0 to 1.8 % more captured on 400 unseen generated days, as much as by
-boosted trees that see everything, or by searching their mixture in dollars; but up to 8 % less on real days at JPL. What
-they learn is who will still come, and other sites have other drivers.
+boosted trees that see everything, or by searching their mixture in dollars; but up to 8 % less on real days at JPL.
+What they learn is who will still come, and other sites have other drivers.
 """
 
 EVEN = {"even": (0.0, 1.0)}
