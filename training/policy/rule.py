@@ -63,7 +63,11 @@ What they learn is who will still come, and other sites have other drivers.
 """
 
 EVEN = {"even": (0.0, 1.0)}
-"""How much of its cap a site shares out evenly, 0 to 1; below 0 is 0. Who trusts drivers fills it by laxity alone."""
+"""How much of its cap a site shares out evenly, 0 to 1; below 0 is 0. Who trusts drivers fills it by laxity alone.
+
+On 200 days of the depot with false words a day cost $117 at 0, 103 at 1 and 102 with the cap raised by a fifth too
+(charging at once 110, `round_robin` 103); with true ones 76 at 0 and 80 at .1.
+"""
 
 CAR_NUMBERS = len(CAR) + len(SHIFTED) * len(AROUND)
 """Numbers that are the cars'; a site's follow."""
@@ -87,15 +91,15 @@ _SITE_CONTEXT = [
 def fresh_numbers() -> Tensor:
     """The numbers of a fresh network, in the order of `NUMBERS`."""
     cars = [*(start for start, _ in CAR.values()), *[0.0] * len(SHIFTED) * len(AROUND)]
-    caps = [x for cap, *_ in CAP.values() for x in (cap, *[0.0] * (len(SITE) - 1))]
-    return torch.tensor([*cars, *caps, *(start for start, _ in EVEN.values())])
+    sites = [x for cap, *_ in CAP.values() for x in (cap, *[0.0] * (len(SITE) - 1))]
+    return torch.tensor([*cars, *sites, *(start for start, _ in EVEN.values())])
 
 
 def scales() -> Tensor:
     """How far a search looks at first, in the order of `NUMBERS`."""
     cars = [*(scale for _, scale in CAR.values()), *(scale for scale in SHIFTED.values() for _ in AROUND)]
-    caps = [x for _, cap, slope in CAP.values() for x in (cap, *[slope] * (len(SITE) - 1))]
-    return torch.tensor([*cars, *caps, *(scale for _, scale in EVEN.values())])
+    sites = [x for _, cap, slope in CAP.values() for x in (cap, *[slope] * (len(SITE) - 1))]
+    return torch.tensor([*cars, *sites, *(scale for _, scale in EVEN.values())])
 
 
 class Numbers:

@@ -13,7 +13,7 @@ from ebbflow.envs.encoding.fields import DAY_H, POWER_SCALE, PRICE_SCALE
 from ebbflow.training.policy.columns import COLUMN
 from ebbflow.training.policy.meter import OWN_LOAD_UNTIL, own_load
 from ebbflow.training.policy.pools import Groups
-from ebbflow.training.policy.rule import NUMBERS, caps, fresh_numbers, scales
+from ebbflow.training.policy.rule import NUMBERS, caps, evenness, fresh_numbers, scales
 from ebbflow.training.policy.stay import Stay
 from ebbflow.training.policy.wishes import wishes
 
@@ -183,6 +183,13 @@ def test_a_cap_is_straight_in_the_sites_figures() -> None:
     told = caps(levels, context(weekend=[1.0]), numbers)
     torch.testing.assert_close(told, torch.tensor([[[0.005 + 2.0 * 0.1 - 1.0]]]))
     torch.testing.assert_close(caps(levels, context(weekend=[1.0]), numbers[None]), told)
+
+
+def test_what_is_shared_evenly_is_a_share() -> None:
+    numbers = fresh_numbers().repeat(3, 1)
+    numbers[:, NUMBERS.index("even")] = torch.tensor([-0.5, 0.4, 2.0])
+    torch.testing.assert_close(evenness(numbers), torch.tensor([[0.0], [0.4], [1.0]]))
+    assert evenness(fresh_numbers()).tolist() == [0.0]
 
 
 def test_every_number_has_a_scale() -> None:
