@@ -58,7 +58,7 @@ on 384 days of the depot a level 1.5 % above it cost least.
 
 Tried and not kept, layers that learn from hindsight what to add to it (quantile regression on what a known day would
 have needed at each step of 1,024 played days): 1.0 to 1.8 % more captured on 400 unseen generated days, as much as by
-boosted trees that see everything, or by searching their mixture in dollars; but up to 8 % less on real days at JPL.
+boosted trees that see everything, or by searching their mixture in dollars; but up to 12 % less on real days at JPL.
 What they learn is who will still come, and other sites have other drivers.
 """
 
