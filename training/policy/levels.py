@@ -86,17 +86,17 @@ def cap_charging(
     planned = levels[..., 2] + torch.where(levels[..., 2] < 1.0, cap[..., 0], 0.0)
     room = torch.maximum(levels[..., 1], planned)
     ends = torch.clamp(ports[..., COLUMN["hours_needed"]] * DAY_H / step_h, max=1.0)
-    known, least = ports[..., COLUMN["soc_known"]] > 0.0, ports[..., COLUMN["min_charge"]]
+    pays, known, least = pays_peak(ports), ports[..., COLUMN["soc_known"]] > 0.0, ports[..., COLUMN["min_charge"]]
     # What a car without SoC was asked for does not bound what it takes, but a set-point does.
     still = torch.where(ends > TINY_SHARE, torch.maximum(ends, least), 0.0)
-    wish = torch.where(pays_peak(ports) & ~known, torch.minimum(wish, still), wish)
+    wish = torch.where(pays & ~known, torch.minimum(wish, still), wish)
     # What is charged whatever is asked comes first, so that the others make room for it.
     at_once = ports[..., COLUMN["at_once"]]
     wished = torch.minimum(torch.maximum(wish, at_once), torch.where(known, ends, 1.0)) * can
     ahead, together = site.before(wished, ports[..., COLUMN["laxity"]] - FIRST * at_once)
     in_turn = torch.clamp((site.each(room * cars) - ahead) / torch.clamp(together, min=1e-6), 0.0, 1.0)
     alike = torch.minimum(room, levels[..., 3]) * cars / torch.clamp(site.total(wished), min=1e-6)
-    even = even * pays_peak(ports)
+    even = even * pays
     share = (1.0 - even) * in_turn + even * torch.maximum(torch.clamp(site.each(alike), 0.0, 1.0), at_once)
     part = share * wished / torch.clamp(can, min=1e-6)
     # The projection would raise a part below the least set-point to it, above the cap.
